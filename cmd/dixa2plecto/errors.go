@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/dixa2plecto/dixa2plecto/cmd/internal/bridge"
+	"github.com/dixa2plecto/dixa2plecto/dixa"
+	"github.com/dixa2plecto/dixa2plecto/plecto"
+	"github.com/dixa2plecto/dixa2plecto/store"
+)
+
+// Exit codes, for scripts: see the table in the README.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitPartly      = 3
+	exitCredentials = 4
+	exitTemporary   = 5
+	exitCache       = 7
+	exitLocked      = 75
+	exitInterrupted = 130
+	exitTerminated  = 143
+)
+
+// errCredentials says that credentials are missing; nothing was contacted.
+var errCredentials = errors.New("credentials are missing")
+
+// usage marks an error as one of wrong usage or configuration.
+func usage(err error) error {
+	if errors.Is(err, bridge.ErrUsage) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", bridge.ErrUsage, err)
+}
+
+func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, args...)) }
+
+// A hinted error knows what to do about it better than its kind does.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// exitCode decides how a command ends. What makes the others moot comes first.
+func exitCode(err error) int {
+	s, stopped := errors.AsType[signalled](err)
+	switch {
+	case err == nil:
+		return exitOK
+	case stopped && s.Signal == syscall.SIGTERM:
+		return exitTerminated
+	case stopped:
+		return exitInterrupted
+	case errors.Is(err, store.ErrLocked):
+		return exitLocked
+	case errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrForeign), errors.Is(err, store.ErrNewer), errors.Is(err, store.ErrReadOnly):
+		return exitCache
+	case errors.Is(err, bridge.ErrUsage), errors.Is(err, bridge.ErrNoSource):
+		return exitUsage
+	case errors.Is(err, errCredentials), bridge.Unauthorized(err):
+		return exitCredentials
+	case errors.Is(err, bridge.ErrAllRefused), errors.Is(err, dixa.ErrRedirected), errors.Is(err, plecto.ErrRedirected), errors.Is(err, store.ErrFull):
+		return exitFailed
+	case bridge.Temporary(err):
+		return exitTemporary
+	case errors.Is(err, bridge.ErrRejected):
+		return exitPartly
+	}
+	return exitFailed
+}
+
+// hintFor says what to do next, where there is something to do.
+func hintFor(err error) string {
+	h, ok := errors.AsType[hinted](err)
+	_, stopped := errors.AsType[signalled](err)
+	switch {
+	case ok:
+		return h.hint
+	case stopped, errors.Is(err, bridge.ErrOutOfTime):
+		return "progress is kept: the same command goes on from here"
+	case errors.Is(err, store.ErrLocked):
+		return "try again when it is done, or wait for it with --wait 10m"
+	case errors.Is(err, store.ErrForeign):
+		return "name another file with --db or DIXA2PLECTO_DB"
+	case errors.Is(err, store.ErrNewer):
+		return "update dixa2plecto, or name another file with --db"
+	case errors.Is(err, store.ErrReadOnly):
+		return "make the file and its folder writable for this user, or name another with --db"
+	case errors.Is(err, store.ErrDamaged):
+		return "move the file away and import again: everything in it comes from Dixa, and pushing it again changes nothing in Plecto that is right"
+	case errors.Is(err, store.ErrFull):
+		return "free some space and run the same command: it goes on from here"
+	case errors.Is(err, bridge.ErrNoSource):
+		return "link a data source of Plecto: dixa2plecto sources link conversations UUID (the UUID stands in its address in Plecto)"
+	case errors.Is(err, dixa.ErrUnauthorized):
+		return "DIXA_API_TOKEN is refused: an administrator makes a new one in Dixa under Settings, Integrations, API Tokens"
+	case errors.Is(err, plecto.ErrUnauthorized):
+		return "PLECTO_EMAIL and PLECTO_PASSWORD are refused: check both, that the employee may use the API, and, with single sign-on, that it may log in with a password"
+	case errors.Is(err, bridge.ErrAllRefused):
+		return "the cause is not in single rows: compare the fields of the data source in Plecto with `dixa2plecto sources show`; nothing was rejected"
+	case errors.Is(err, plecto.ErrNotFound):
+		return "look whether the data source still exists in Plecto, and link another with `dixa2plecto sources link`"
+	case errors.Is(err, dixa.ErrRedirected):
+		return "set DIXA_EXPORTS_URL and DIXA_API_URL to the address meant; credentials do not follow redirects"
+	case errors.Is(err, plecto.ErrRedirected):
+		return "set PLECTO_URL to the address meant; credentials do not follow redirects"
+	case bridge.Temporary(err):
+		return "progress is kept: run the same command again later"
+	case errors.Is(err, bridge.ErrRejected):
+		return "see `dixa2plecto status --rejected`; once the cause is mended, `dixa2plecto push --retry-rejected`"
+	}
+	return ""
+}
+
+// printError prints why a command failed, once and in words made harmless. With --json the last line is a document.
+func (a *app) printError(err error, code int) {
+	if err == nil {
+		return
+	}
+	text, hint := message(err), hintFor(err)
+	if a.getenv("GITHUB_ACTIONS") == "true" {
+		fmt.Fprintln(a.stderr, githubError(text))
+	}
+	if a.json {
+		a.printJSON(a.stderr, struct {
+			OK    bool   `json:"ok"`
+			Code  int    `json:"code"`
+			Error string `json:"error"`
+			Hint  string `json:"hint,omitempty"`
+		}{false, code, text, hint}, false)
+		return
+	}
+	fmt.Fprintf(a.stderr, "dixa2plecto: error: %s\n", plain(text))
+	if hint != "" {
+		fmt.Fprintf(a.stderr, "dixa2plecto: hint: %s\n", plain(hint))
+	}
+}
+
+// message puts an error into one line.
+func message(err error) string {
+	text := err.Error()
+	if errors.Is(err, bridge.ErrUsage) {
+		text = strings.ReplaceAll(text, bridge.ErrUsage.Error()+": ", "")
+	}
+	if errors.Is(err, context.Canceled) && text == context.Canceled.Error() {
+		text = "stopped"
+	}
+	return strings.ReplaceAll(text, "\n", "; ")
+}

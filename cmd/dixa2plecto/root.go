@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/dixa2plecto/dixa2plecto/cmd/internal/bridge"
+	"github.com/dixa2plecto/dixa2plecto/dixa"
+	"github.com/dixa2plecto/dixa2plecto/plecto"
+	"github.com/dixa2plecto/dixa2plecto/store"
+)
+
+// An app is one execution of the program.
+type app struct {
+	world
+	profile, db          string
+	json, quiet, verbose bool
+	// began says that the command line was understood: errors from then on are not about usage by themselves.
+	began bool
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "dixa2plecto",
+		Short: "Bring Dixa conversations and messages into Plecto",
+		Long: `dixa2plecto brings a support team's Dixa conversations and messages into Plecto, whole and current.
+
+Every record lands in one local SQLite file, the cache, before it is pushed. A
+command that was stopped goes on where it was when it is run again.`,
+		Example: `  dixa2plecto demo                                   try it, without an account
+  dixa2plecto auth login                             store the credentials
+  dixa2plecto sources link conversations UUID        push conversations to a data source
+  dixa2plecto import --from 2026-01-01               fetch a range into the cache
+  dixa2plecto push                                   send what is pending to Plecto
+  dixa2plecto sync --quiet                           both, for cron`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.began = true
+			return cmd.Help()
+		},
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&a.profile, "profile", "", "connection to use (default $DIXA2PLECTO_PROFILE, else \"default\")")
+	f.StringVar(&a.db, "db", "", "cache file (default $DIXA2PLECTO_DB, else one per profile in the state folder)")
+	f.BoolVar(&a.json, "json", false, "print the result as one JSON document")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing when all goes well")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "log each request")
+	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.AddCommand(
+		a.authCommand(), a.sourcesCommand(), a.importCommand(), a.pushCommand(), a.syncCommand(),
+		a.statusCommand(), a.demoCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+// command makes a command whose arguments are understood once it runs.
+func (a *app) command(c *cobra.Command, do func(ctx context.Context, args []string) error) *cobra.Command {
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		a.began = true
+		return do(cmd.Context(), args)
+	}
+	return c
+}
+
+// A need is something a command cannot do without.
+type need int
+
+const (
+	needDixa   need = 1 << iota // the Dixa token
+	needPlecto                  // the Plecto login
+	needLock                    // to be the only writing run
+)
+
+// patienceFlags are the flags of commands that meet trouble.
+type patienceFlags struct{ patience, maxDuration, wait time.Duration }
+
+func (p *patienceFlags) add(c *cobra.Command) {
+	c.Flags().DurationVar(&p.patience, "patience", 30*time.Second, "how long to go on trying while a service is in trouble")
+	c.Flags().DurationVar(&p.maxDuration, "max-duration", 0, "end cleanly with code 5 after this time (0: as long as it takes)")
+	c.Flags().DurationVar(&p.wait, "wait", 0, "wait this long for another run to end")
+}
+
+func (p *patienceFlags) check() error {
+	if p.patience < 0 || p.maxDuration < 0 || p.wait < 0 {
+		return usagef("--patience, --max-duration and --wait are not negative")
+	}
+	return nil
+}
+
+// withBridge opens the cache and the clients for what a command needs, and closes them after it.
+func (a *app) withBridge(ctx context.Context, needs need, p patienceFlags, do func(context.Context, *bridge.Bridge) error) (err error) {
+	if err := p.check(); err != nil {
+		return err
+	}
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	creds, err := a.credentials(cfg, needs)
+	if err != nil {
+		return err
+	}
+	if p.maxDuration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, p.maxDuration, bridge.ErrOutOfTime)
+		defer cancel()
+	}
+	if needs&needLock != 0 {
+		release, err := store.Lock(ctx, cfg.db, p.wait)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	s, err := store.Open(ctx, cfg.db)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	watch := a.newProgress()
+	defer watch.close()
+	log := a.logger(watch)
+	b := &bridge.Bridge{Store: s, Limits: cfg.limits, Patience: p.patience, Report: watch.report, Log: log}
+	b.Dixa, b.Plecto = a.clients(cfg, creds, needs, p.patience, log)
+	return do(ctx, b)
+}
+
+// clients makes the clients that are needed. Long silence is trouble like any other, so that the patience bounds it:
+// between two bytes of a reply, and four times as long before the first, since an export is made before it is sent.
+func (a *app) clients(cfg config, creds credentials, needs need, patience time.Duration, log *slog.Logger) (*dixa.Client, *plecto.Client) {
+	var d *dixa.Client
+	var p *plecto.Client
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	hc := &http.Client{Transport: transport}
+	idle := min(max(patience, time.Second), 30*time.Second)
+	agent := "dixa2plecto/" + version()
+	if needs&needDixa != 0 {
+		d = dixa.New(dixa.Config{
+			Token: creds[dixaToken].value, ExportsURL: cfg.exportsURL, APIURL: cfg.apiURL,
+			Answer: 4 * idle, Idle: idle, UserAgent: agent, HTTP: hc, Log: log,
+		})
+	}
+	if needs&needPlecto != 0 {
+		p = plecto.New(plecto.Config{
+			Email: creds[plectoEmail].value, Password: creds[plectoPassword].value, URL: cfg.plectoURL,
+			Answer: 2 * idle, UserAgent: agent, HTTP: hc, Log: log,
+		})
+	}
+	return d, p
+}
+
+// logger returns where warnings go, and with --verbose each request. Every line of a run carries its id.
+func (a *app) logger(w io.Writer) *slog.Logger {
+	level := slog.LevelWarn
+	switch {
+	case a.quiet:
+		level = slog.LevelError
+	case a.verbose:
+		level = slog.LevelDebug
+	}
+	var id [4]byte
+	rand.Read(id[:])
+	if a.terminal() {
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !a.colour()}))
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})).With("run", hex.EncodeToString(id[:]))
+}
+
+// terminal reports whether standard error is a terminal that can be drawn on.
+func (a *app) terminal() bool {
+	f, ok := a.stderr.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && a.getenv("TERM") != "dumb"
+}
+
+// colour reports whether colours are welcome. https://no-color.org
+func (a *app) colour() bool { return a.terminal() && a.getenv("NO_COLOR") == "" }

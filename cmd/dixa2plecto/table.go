@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+)
+
+// A table is a result for people: a header, and rows of as many cells.
+type table struct {
+	header []string
+	rows   [][]string
+	// right marks the columns of figures.
+	right []int
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// print renders the table without borders, its cells made harmless.
+func (t table) print(w io.Writer) error {
+	align := make([]tw.Align, len(t.header))
+	for i := range align {
+		align[i] = tw.AlignLeft
+	}
+	for _, i := range t.right {
+		align[i] = tw.AlignRight
+	}
+	cells := tw.CellConfig{
+		Alignment:  tw.CellAlignment{PerColumn: align},
+		Formatting: tw.CellFormatting{AutoWrap: tw.WrapNone, AutoFormat: tw.Off},
+		Padding:    tw.CellPadding{Global: tw.Padding{Right: "  ", Overwrite: true}},
+	}
+	var text bytes.Buffer
+	out := tablewriter.NewTable(&text,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders: tw.BorderNone,
+			Settings: tw.Settings{
+				Lines:      tw.Lines{ShowHeaderLine: tw.Off, ShowTop: tw.Off, ShowBottom: tw.Off, ShowFooterLine: tw.Off},
+				Separators: tw.Separators{BetweenRows: tw.Off, BetweenColumns: tw.Off, ShowHeader: tw.Off, ShowFooter: tw.Off},
+			},
+		})),
+		tablewriter.WithConfig(tablewriter.Config{Header: cells, Row: cells, Behavior: tw.Behavior{TrimSpace: tw.Off}}),
+	)
+	out.Header(harmless(t.header))
+	for _, row := range t.rows {
+		if err := out.Append(harmless(row)); err != nil {
+			return err
+		}
+	}
+	if err := out.Render(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(text.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func harmless(cells []string) []string {
+	all := make([]string, len(cells))
+	for i, c := range cells {
+		all[i] = plain(c)
+	}
+	return all
+}
+
+// thousands writes a figure with commas.
+func thousands(n int) string {
+	text := strconv.Itoa(n)
+	sign := ""
+	if text[0] == '-' {
+		sign, text = "-", text[1:]
+	}
+	var groups []string
+	for len(text) > 3 {
+		groups = append([]string{text[len(text)-3:]}, groups...)
+		text = text[:len(text)-3]
+	}
+	return sign + strings.Join(append([]string{text}, groups...), ",")
+}

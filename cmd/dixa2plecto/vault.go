@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/adrg/xdg"
+	"github.com/zalando/go-keyring"
+)
+
+// A vault keeps the credentials of one profile: in the system's keyring, else in a file that only its owner can read.
+// A machine without a keyring is normal.
+type vault struct {
+	profile, path string
+}
+
+func (a *app) vault(cfg config) vault {
+	return vault{cfg.profile, filepath.Join(xdg.ConfigHome, "dixa2plecto", cfg.profile+".json")}
+}
+
+const (
+	keyringService = "dixa2plecto"
+	// keyringTime bounds the keyring: without a desktop it may wait for someone to unlock it.
+	keyringTime = 3 * time.Second
+)
+
+// load returns what is stored; nothing stored is no error.
+func (v vault) load() (credentials, error) {
+	text, err := bounded(func() (string, error) { return keyring.Get(keyringService, v.profile) })
+	if err == nil {
+		return decode([]byte(text), "keyring")
+	}
+	if info, err := os.Stat(v.path); errors.Is(err, fs.ErrNotExist) {
+		return credentials{}, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("reading the stored credentials: %w", err)
+	} else if readableByOthers(info) {
+		return nil, hinted{usagef("%s can be read by others", v.path), "chmod 600 " + v.path + ", and make new credentials if somebody may have read them"}
+	}
+	file, err := os.ReadFile(v.path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the stored credentials: %w", err)
+	}
+	return decode(file, "file "+v.path)
+}
+
+func decode(text []byte, from string) (credentials, error) {
+	var values map[string]string
+	if err := json.Unmarshal(text, &values); err != nil {
+		return nil, hinted{fmt.Errorf("the stored credentials (%s) cannot be read", from), "run `dixa2plecto auth logout`, then `dixa2plecto auth login`"}
+	}
+	found := make(credentials, len(values))
+	for name, value := range values {
+		found[name] = credential{value, from}
+	}
+	return found, nil
+}
+
+// save stores credentials in place of those stored, and returns where.
+func (v vault) save(c credentials) (from string, err error) {
+	values := make(map[string]string, len(c))
+	for name, one := range c {
+		values[name] = one.value
+	}
+	text, err := json.Marshal(values)
+	if err != nil {
+		return "", err
+	}
+	if _, err := bounded(func() (string, error) { return "", keyring.Set(keyringService, v.profile, string(text)) }); err == nil {
+		return "keyring", os.RemoveAll(v.path)
+	}
+	if err := writeSecret(v.path, text); err != nil {
+		return "", fmt.Errorf("storing the credentials: %w", err)
+	}
+	return "file " + v.path, nil
+}
+
+// writeSecret replaces a file whole, readable by its owner alone whatever the umask; a link in its place is replaced.
+func writeSecret(path string, text []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".new-*") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// clear forgets what is stored, and reports whether there was anything.
+func (v vault) clear() (bool, error) {
+	_, keyErr := bounded(func() (string, error) { return "", keyring.Delete(keyringService, v.profile) })
+	err := os.Remove(v.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return keyErr == nil, nil
+	}
+	return true, err
+}
+
+// bounded calls the keyring and gives up on it after a while.
+func bounded(call func() (string, error)) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), keyringTime)
+	defer cancel()
+	answers := make(chan answer, 1)
+	go func() {
+		text, err := call()
+		answers <- answer{text, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.text, a.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}

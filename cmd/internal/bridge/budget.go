@@ -1,0 +1,82 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"github.com/dixa2plecto/dixa2plecto/dixa"
+	"github.com/dixa2plecto/dixa2plecto/store"
+)
+
+// Limits are the requests allowed of each endpoint; 0 lifts one.
+type Limits struct {
+	ConversationExportsPerMinute int
+	MessageExportsPerMinute      int
+	DixaAPIRequestsPerSecond     int
+	PlectoRequestsPerHour        int // for registrations, and again for all else
+}
+
+// DefaultLimits are those documented or observed.
+// https://docs.dixa.io/docs/api-standards-rules, https://docs.plecto.com/kb/guide/en/api-limits-vFN7INmk9g/Steps/
+func DefaultLimits() Limits {
+	return Limits{ConversationExportsPerMinute: 10, MessageExportsPerMinute: 3, DixaAPIRequestsPerSecond: 10, PlectoRequestsPerHour: 3600}
+}
+
+func (l Limits) exports(kind string) store.Budget {
+	if kind == string(dixa.Messages) {
+		return store.Budget{Name: "message exports", Limit: l.MessageExportsPerMinute, Per: time.Minute}
+	}
+	return store.Budget{Name: "conversation exports", Limit: l.ConversationExportsPerMinute, Per: time.Minute}
+}
+
+func (l Limits) api() store.Budget {
+	return store.Budget{Name: "Dixa API", Limit: l.DixaAPIRequestsPerSecond, Per: time.Second}
+}
+
+func (l Limits) registrations() store.Budget {
+	return store.Budget{Name: "Plecto registrations", Limit: l.PlectoRequestsPerHour, Per: time.Hour}
+}
+
+func (l Limits) plectoRest() store.Budget {
+	return store.Budget{Name: "Plecto, other", Limit: l.PlectoRequestsPerHour, Per: time.Hour}
+}
+
+func (l Limits) all() []store.Budget {
+	return []store.Budget{l.exports("conversations"), l.exports("messages"), l.api(), l.registrations(), l.plectoRest()}
+}
+
+// A ticket is one request taken from a budget.
+type ticket struct {
+	request int64
+	at      time.Time
+}
+
+// spend takes one request from a budget, and waits for it as long as it takes.
+func (b *Bridge) spend(ctx context.Context, budget store.Budget, p Progress) (ticket, error) {
+	for {
+		if ctx.Err() != nil {
+			return ticket{}, context.Cause(ctx)
+		}
+		request, when, err := b.Store.Spend(ctx, budget)
+		if err != nil || request != 0 {
+			return ticket{request, when}, err
+		}
+		p.Until, p.Why = when, "the limit of "+budget.Name
+		b.report(p)
+		if err := sleep(ctx, when); err != nil {
+			return ticket{}, err
+		}
+	}
+}
+
+// left returns how many requests a budget has left just now, -1 where it is lifted.
+func (b *Bridge) left(ctx context.Context, budget store.Budget) int {
+	if budget.Limit <= 0 {
+		return -1
+	}
+	used, _, err := b.Store.Used(ctx, budget)
+	if err != nil {
+		return 0
+	}
+	return max(budget.Limit-used, 0)
+}

@@ -1,0 +1,73 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"github.com/dixa2plecto/dixa2plecto/dixa"
+	"github.com/dixa2plecto/dixa2plecto/store"
+)
+
+// Check tells whether one service accepts the credentials.
+type Check struct {
+	Service string // Dixa API, Dixa exports, Plecto
+	OK      bool
+	Err     error // why not; nil where it was not asked
+	// Skipped says why the service was not asked.
+	Skipped string
+}
+
+// Check asks each service once whether it accepts the credentials; services without a client are left out. Store may be
+// nil: then the requests are not counted.
+func (b *Bridge) Check(ctx context.Context) (checks []Check, organization string) {
+	ask := func(service string, spend func() (time.Time, error), request func() error) {
+		c := Check{Service: service}
+		if until, err := spend(); err != nil {
+			c.Err = err
+		} else if !until.IsZero() {
+			c.Skipped = "its limit is reached until " + until.Local().Format(time.TimeOnly)
+		} else {
+			c.Err = request()
+			c.OK = c.Err == nil
+		}
+		checks = append(checks, c)
+	}
+	if b.Dixa != nil {
+		ask("Dixa API", b.once(ctx, b.Limits.api()), func() error {
+			o, err := b.Dixa.Organization(ctx)
+			organization = o.Name
+			return err
+		})
+		ask("Dixa exports", b.once(ctx, b.Limits.exports(string(dixa.Conversations))), func() error {
+			now := time.Now()
+			minute := dixa.Export{Kind: dixa.Conversations, By: dixa.Created, Window: dixa.Window{From: now.Add(-time.Minute), To: now}}
+			for _, err := range b.Dixa.Export(ctx, minute) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if b.Plecto != nil {
+		ask("Plecto", b.once(ctx, b.Limits.plectoRest()), func() error {
+			_, err := b.Plecto.DataSources(ctx)
+			return err
+		})
+	}
+	return checks, organization
+}
+
+// once takes a request from a budget if one is left, and returns until when none is.
+func (b *Bridge) once(ctx context.Context, budget store.Budget) func() (time.Time, error) {
+	return func() (time.Time, error) {
+		if b.Store == nil {
+			return time.Time{}, nil
+		}
+		request, when, err := b.Store.Spend(ctx, budget)
+		if request != 0 {
+			return time.Time{}, err
+		}
+		return when, err
+	}
+}

@@ -1,0 +1,161 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+
+	"github.com/dixa2plecto/dixa2plecto/dixa"
+	"github.com/dixa2plecto/dixa2plecto/store"
+)
+
+// A fetcher does the windows of one kind, one after another.
+type fetcher struct {
+	*Bridge
+	kind     string
+	left     []store.Window
+	tally    *Imported
+	patience patience
+	first    int64 // the command's first request of this kind
+	allowed  int   // requests left in the budget when the window was begun
+	records  int   // that have come, with those that came before
+	bytes    int64
+}
+
+// breaks is how often a window may break off before it is halved.
+const breaks = 2
+
+var errHalve = errors.New("the window keeps breaking")
+
+func (f *fetcher) run(ctx context.Context) error {
+	defer func() {
+		p := f.progress()
+		p.Finished = true
+		f.report(p)
+	}()
+	for len(f.left) > 0 {
+		w := f.left[0]
+		f.allowed = f.Bridge.left(ctx, f.Limits.exports(f.kind))
+		f.report(f.progress())
+		err := f.window(ctx, w)
+		switch {
+		case errors.Is(err, errHalve):
+			middle, _ := dixa.Window{From: w.Starts, To: w.Ends}.Middle()
+			first, second, err := f.Store.SplitWindow(ctx, w, middle)
+			if err != nil {
+				return err
+			}
+			f.Log.Warn("a window keeps breaking off and is halved", "kind", f.kind, "from", w.Starts, "to", w.Ends)
+			f.left = append([]store.Window{first, second}, f.left[1:]...)
+		case err != nil:
+			return err
+		default:
+			f.left = f.left[1:]
+			f.tally.Windows++
+		}
+	}
+	return nil
+}
+
+// window asks for one window until it is done; errHalve says that halves of it are to be asked for.
+func (f *fetcher) window(ctx context.Context, w store.Window) error {
+	broke := 0
+	return f.ask(ctx, f.Limits.exports(f.kind), &f.patience, f.progress(), func(ctx context.Context, t ticket) error {
+		if f.first == 0 {
+			f.first = t.request
+		}
+		f.tally.Requests++
+		before := f.records
+		saved, err := f.download(ctx, w, t)
+		f.tally.Records += saved.Records
+		f.tally.Changed += saved.Changed
+		f.tally.Aside += saved.Aside
+		if saved.Changed > 0 {
+			f.patience.moved()
+		}
+		if !errors.Is(err, dixa.ErrBroken) {
+			return err
+		}
+		_, ok := dixa.Window{From: w.Starts, To: w.Ends}.Middle()
+		if broke++; broke < breaks || !ok {
+			return err
+		}
+		// From a window that gives something, halves will give more. One that gives nothing may just find the
+		// service down: its halves get their try, but no new patience.
+		f.patience.wait = 0
+		if f.records > before {
+			f.patience.moved()
+		}
+		return errHalve
+	})
+}
+
+// Records and bytes of one batch on its way from the network to the cache.
+const (
+	batchRecords = 500
+	batchBytes   = 1 << 20
+)
+
+// download makes one request for a window and saves what comes while it comes. What came before an error is saved.
+func (f *fetcher) download(ctx context.Context, w store.Window, t ticket) (store.Saved, error) {
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	batches := make(chan store.Batch, 2)
+	var read error
+	go func() {
+		defer close(batches)
+		read = f.read(reading, w, batches)
+	}()
+	saved, err := f.Store.Save(ctx, store.Answer{Window: w, Request: t.request, Asked: t.at, Since: f.first}, batches)
+	stop()
+	for range batches { // after an error of the cache the reader may still hold one
+	}
+	if err != nil {
+		return saved, err
+	}
+	return saved, read
+}
+
+// read turns an export into batches.
+func (f *fetcher) read(ctx context.Context, w store.Window, batches chan<- store.Batch) error {
+	var b store.Batch
+	var size int
+	send := func() error {
+		select {
+		case batches <- b:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		b, size = store.Batch{}, 0
+		f.report(f.progress())
+		return nil
+	}
+	export := dixa.Export{Kind: dixa.Kind(f.kind), By: dixa.By(w.By), Window: dixa.Window{From: w.Starts, To: w.Ends}}
+	for r, err := range f.Dixa.Export(ctx, export) {
+		if err != nil {
+			_ = send() // fails only where the flow is told to stop
+			return err
+		}
+		f.records++
+		f.bytes += int64(len(r.Body))
+		size += len(r.Body)
+		if r.Bad != "" {
+			b.Aside = append(b.Aside, store.Aside{ID: r.ID, Reason: r.Bad, Body: append([]byte(nil), r.Body...)})
+		} else {
+			b.Records = append(b.Records, store.Record{Kind: f.kind, ID: r.ID, CSID: r.CSID, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Body: string(r.Body)})
+		}
+		if len(b.Records) >= batchRecords || size >= batchBytes {
+			if err := send(); err != nil {
+				return err
+			}
+		}
+	}
+	b.Whole = true
+	return send()
+}
+
+func (f *fetcher) progress() Progress {
+	return Progress{
+		Flow: "import", Name: f.kind, Done: f.tally.Windows, Total: f.tally.Windows + len(f.left),
+		Records: f.records, Bytes: f.bytes, Budget: f.Limits.exports(f.kind).Name, Left: f.allowed,
+	}
+}

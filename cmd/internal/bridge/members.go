@@ -1,0 +1,99 @@
+package bridge
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// members are the members of a record's JSON object. Their accessors take absent, null and any type: Dixa documents
+// types, and its consumers have met others.
+type members map[string]jsontext.Value
+
+// parse reads the members of a record. The last of two with one name counts.
+func parse(body string) (members, error) {
+	dec := jsontext.NewDecoder(bytes.NewBufferString(body), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+		return nil, fmt.Errorf("bridge: reading a record: it is not a JSON object")
+	}
+	m := make(members, 48)
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return nil, fmt.Errorf("bridge: reading a record: %w", err)
+		}
+		key := name.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return nil, fmt.Errorf("bridge: reading a record: %w", err)
+		}
+		m[key] = value.Clone()
+	}
+	return m, nil
+}
+
+// text returns a member as text: a list as its elements with commas between, an object as nothing.
+func (m members) text(key string) string { return textOf(m[key]) }
+
+func textOf(v jsontext.Value) string {
+	switch v.Kind() {
+	case '"':
+		text, _ := jsontext.AppendUnquote(nil, v)
+		return string(text)
+	case '0', 't', 'f':
+		return string(v)
+	case '[':
+		var all []string
+		dec := jsontext.NewDecoder(bytes.NewReader(v), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+		for _, err := dec.ReadToken(); err == nil && dec.PeekKind() != ']'; {
+			var e jsontext.Value
+			if e, err = dec.ReadValue(); err == nil {
+				if text := textOf(e); text != "" {
+					all = append(all, text)
+				}
+			}
+		}
+		return strings.Join(all, ", ")
+	}
+	return ""
+}
+
+// number returns a member as an int64 or a float64, nil where it is none.
+func (m members) number(key string) any {
+	text := m.text(key)
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n
+	}
+	if f, err := strconv.ParseFloat(text, 64); err == nil && f-f == 0 { // neither infinite nor not a number
+		return f
+	}
+	return nil
+}
+
+// time returns a member in Unix milliseconds as a time.Time, nil where it is none.
+func (m members) time(key string) any {
+	switch ms := m.number(key).(type) {
+	case int64:
+		if ms != 0 {
+			return time.UnixMilli(ms)
+		}
+	case float64:
+		return time.UnixMilli(int64(ms))
+	}
+	return nil
+}
+
+// yesNo returns a member as a bool, nil where it is none.
+func (m members) yesNo(key string) any {
+	switch strings.ToLower(m.text(key)) {
+	case "true", "1", "yes":
+		return true
+	case "false", "0", "no":
+		return false
+	}
+	return nil
+}

@@ -1,0 +1,272 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/dixa2plecto/dixa2plecto/plecto"
+	"github.com/dixa2plecto/dixa2plecto/store"
+)
+
+// PushOptions says what to push.
+type PushOptions struct {
+	Source        string // one source by its name; all when empty
+	RetryRejected bool   // sends rejected registrations again, as they are now
+}
+
+// Pushed counts what one call of a flow sent to a source.
+type Pushed struct {
+	Source    store.Source
+	Sent      int // accepted
+	Unchanged int // there already, as they would be sent now
+	Rejected  int // that Plecto rejects, from this call or earlier
+	Requests  int // made to registrations, those that failed too
+}
+
+// Push sends what is pending, one source after another and one request after another: never two for one registration,
+// never an older one after a newer. What Plecto accepts is marked before the next request, so that a kill repeats one
+// batch at most. ErrRejected says that a source has rejected registrations.
+func (b *Bridge) Push(ctx context.Context, o PushOptions) ([]Pushed, error) {
+	sources, err := b.Store.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if o.Source != "" {
+		one, err := b.Store.Source(ctx, o.Source)
+		if err != nil {
+			return nil, fmt.Errorf("%w: there is no source %q", ErrUsage, o.Source)
+		}
+		sources = []store.Source{one}
+	}
+	if len(sources) == 0 {
+		return nil, ErrNoSource
+	}
+	var all []Pushed
+	var errs []error
+	for _, src := range sources {
+		pushed, err := b.pushSource(ctx, src, o.RetryRejected)
+		all = append(all, pushed)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("source %q: %w", src.Name, err))
+		}
+		if ctx.Err() != nil || Unauthorized(err) || broken(err) {
+			break
+		}
+	}
+	return all, errors.Join(errs...)
+}
+
+func (b *Bridge) pushSource(ctx context.Context, src store.Source, retry bool) (Pushed, error) {
+	p := &pusher{Bridge: b, tally: Pushed{Source: src}, patience: patience{limit: b.Patience}}
+	err := p.push(ctx, src, retry)
+	progress := p.progress()
+	progress.Finished = true
+	b.report(progress)
+	if sumErr := p.sum(context.WithoutCancel(ctx)); err == nil {
+		err = sumErr
+	}
+	if err == nil && p.tally.Rejected > 0 {
+		err = fmt.Errorf("%w: Plecto rejects %d registrations", ErrRejected, p.tally.Rejected)
+	}
+	return p.tally, err
+}
+
+// A pusher sends what is pending of one source.
+type pusher struct {
+	*Bridge
+	mapping  *mapping
+	tally    Pushed
+	total    int
+	allowed  int // requests left in the budget after the last one
+	patience patience
+}
+
+func (p *pusher) push(ctx context.Context, src store.Source, retry bool) error {
+	src, err := p.describe(ctx, src)
+	if err != nil {
+		return err
+	}
+	if p.mapping, err = p.Bridge.mapping(ctx, src); err != nil {
+		return err
+	}
+	if src.Mapping != p.mapping.digest {
+		if src, err = p.Store.Remap(ctx, src, p.mapping.digest); err != nil {
+			return err
+		}
+		p.mapping.source = src
+	}
+	p.tally.Source, p.allowed = src, p.left(ctx, p.Limits.registrations())
+	if p.total, err = p.Store.Behind(ctx, src); err != nil {
+		return err
+	}
+	if retry {
+		if err := p.retryRejected(ctx); err != nil {
+			return err
+		}
+	}
+	batch := make([]item, 0, plecto.MaxBatch)
+	place := src.Place
+	for it, err := range p.walk(ctx, p.mapping) {
+		if err != nil {
+			return err
+		}
+		place = it.record.Revision
+		if it.state.pending() {
+			batch = append(batch, it)
+		}
+		if len(batch) == plecto.MaxBatch {
+			if err := p.send(ctx, batch, place); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+	}
+	return p.send(ctx, batch, place)
+}
+
+// describe asks Plecto once which fields a data source has, and again as long as it lacks some. What Plecto does not
+// tell is assumed: the fields cannot be changed through the API, and where it shows them is not documented.
+func (p *pusher) describe(ctx context.Context, src store.Source) (store.Source, error) {
+	if src.Fields != nil && len(missing(src)) == 0 {
+		return src, nil
+	}
+	behind, err := p.Store.Behind(ctx, src)
+	if err != nil || behind == 0 {
+		return src, err
+	}
+	if _, err := p.spend(ctx, p.Limits.plectoRest(), p.progress()); err != nil {
+		return src, err
+	}
+	shown, err := p.Plecto.DataSource(ctx, src.UUID)
+	if err != nil || shown.UUID != "" && shown.UUID != src.UUID {
+		p.Log.Debug("the data source's fields are assumed", "source", src.Name, "error", err)
+		return src, nil
+	}
+	src.Fields = shown.Fields
+	if shown.Title != "" {
+		src.Title = shown.Title
+	}
+	if lacks := missing(src); len(lacks) > 0 {
+		p.Log.Warn("the data source lacks fields, which are left out: add them in Plecto under Data sources", "source", src.Name, "fields", lacks)
+	}
+	return src, p.Store.Describe(ctx, src)
+}
+
+// missing returns the titles of the fields that a data source shows not to have. Where it shows none of ours, its names
+// are not titles, and nothing can be said.
+func missing(src store.Source) []string {
+	var lacks []string
+	fields := Fields(src.Kind)
+	for _, f := range fields {
+		if !slices.Contains(src.Fields, f.Title) {
+			lacks = append(lacks, f.Title)
+		}
+	}
+	if len(lacks) == len(fields) {
+		return nil
+	}
+	return lacks
+}
+
+// retryRejected sends the rejected registrations as they would be made now, wherever the source stands.
+func (p *pusher) retryRejected(ctx context.Context) error {
+	rejected, err := p.Store.Rejected(ctx, p.mapping.source)
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(rejected, plecto.MaxBatch) {
+		ids := make([]string, 0, len(chunk))
+		known := make(map[string]store.Registration, len(chunk))
+		for _, r := range chunk {
+			ids = append(ids, r.Record)
+			known[r.Record] = r
+		}
+		records, err := p.Store.RecordsByID(ctx, p.mapping.source.Kind, ids)
+		if err != nil {
+			return err
+		}
+		batch := make([]item, 0, len(records))
+		for _, r := range records {
+			it, err := p.mapping.item(r, known[r.ID])
+			if err != nil {
+				return err
+			}
+			batch = append(batch, it)
+		}
+		p.total += len(batch)
+		if err := p.send(ctx, batch, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send delivers a batch, MaxBatch at most, and marks what became of it together with the source's new place.
+func (p *pusher) send(ctx context.Context, batch []item, place int64) error {
+	if len(batch) == 0 {
+		return p.Store.Mark(context.WithoutCancel(ctx), p.mapping.source, place, nil)
+	}
+	err := p.post(ctx, batch)
+	if err == nil {
+		return p.mark(ctx, batch, nil, place)
+	}
+	if !errors.Is(err, plecto.ErrRefused) {
+		return err
+	}
+	return p.isolate(ctx, batch, err, place)
+}
+
+// post makes one request after another for the same rows until there is an answer to them.
+func (p *pusher) post(ctx context.Context, batch []item) error {
+	rows := make([]plecto.Registration, 0, len(batch))
+	for _, it := range batch {
+		rows = append(rows, it.row)
+	}
+	budget := p.Limits.registrations()
+	err := p.ask(ctx, budget, &p.patience, p.progress(), func(ctx context.Context, _ ticket) error {
+		p.tally.Requests++
+		return p.Plecto.Register(ctx, rows)
+	})
+	if p.allowed > 0 {
+		p.allowed--
+	}
+	return err
+}
+
+// mark records what became of rows: accepted, but for those with a reason.
+func (p *pusher) mark(ctx context.Context, rows []item, reasons map[string]string, place int64) error {
+	marks := make([]store.Registration, 0, len(rows))
+	for _, it := range rows {
+		m := store.Registration{Record: it.record.ID, Hash: it.hash}
+		if reason := reasons[it.record.ID]; reason != "" {
+			m.Rejection, m.Rejected = reason, it.hash
+		} else {
+			p.tally.Sent++
+		}
+		marks = append(marks, m)
+	}
+	err := p.Store.Mark(context.WithoutCancel(ctx), p.mapping.source, place, marks)
+	p.report(p.progress())
+	return err
+}
+
+// sum completes the tally with what stands in the cache.
+func (p *pusher) sum(ctx context.Context) error {
+	rejected, err := p.Store.Rejected(ctx, p.tally.Source)
+	if err != nil {
+		return err
+	}
+	p.tally.Rejected = len(rejected)
+	accepted, err := p.Store.CountAccepted(ctx, p.tally.Source)
+	p.tally.Unchanged = max(accepted-p.tally.Sent, 0)
+	return err
+}
+
+func (p *pusher) progress() Progress {
+	return Progress{
+		Flow: "push", Name: p.tally.Source.Name, Done: p.tally.Sent, Total: max(p.total, p.tally.Sent),
+		Budget: p.Limits.registrations().Name, Left: p.allowed,
+	}
+}

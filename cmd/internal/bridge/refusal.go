@@ -1,0 +1,120 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/dixa2plecto/dixa2plecto/plecto"
+)
+
+// maxRefusals is how many requests, the first included, may be refused before anything of a batch is accepted: enough
+// to halve a hundred rows down to one, and to try six of the halves beside them.
+const maxRefusals = 14
+
+// An isolation looks for the rows for whose sake Plecto refuses a batch.
+type isolation struct {
+	*pusher
+	refusals int
+	accepted int
+	words    string            // of the last refusal
+	reasons  map[string]string // by record, of rows refused alone
+	beside   [][]item          // halves beside a refused one: nothing is known of them yet
+}
+
+// isolate delivers what can be delivered of a refused batch, and rejects with Plecto's words the rows that are refused
+// alone. It halves what is refused; the half left of a refused stretch when the other was accepted is known to be
+// refused without asking. One bad row in a hundred costs 14 further requests at most.
+//
+// Where nothing at all is accepted, the rows are not to blame: ErrAllRefused ends the source, and nothing is rejected.
+func (p *pusher) isolate(ctx context.Context, batch []item, refusal error, place int64) error {
+	is := &isolation{pusher: p, refusals: 1, words: wordsOf(refusal), reasons: make(map[string]string)}
+	if len(batch) == 1 {
+		is.reasons[batch[0].record.ID] = is.words
+	} else if err := is.descend(ctx, batch); err != nil {
+		return err
+	}
+	for len(is.beside) > 0 {
+		next := is.beside[0]
+		is.beside = is.beside[1:]
+		bad, err := is.refused(ctx, next)
+		if err == nil && bad {
+			err = is.descend(ctx, next)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if is.accepted == 0 && !is.plausible(batch) {
+		return fmt.Errorf("%w: %s", ErrAllRefused, is.words)
+	}
+	var rejected []item
+	for _, it := range batch {
+		if is.reasons[it.record.ID] != "" {
+			rejected = append(rejected, it)
+		}
+	}
+	return p.mark(ctx, rejected, is.reasons, place)
+}
+
+// refused posts some rows and reports whether Plecto refuses them; those it accepts are marked.
+func (is *isolation) refused(ctx context.Context, rows []item) (bool, error) {
+	if is.accepted == 0 && is.refusals >= maxRefusals {
+		return false, fmt.Errorf("%w: %s", ErrAllRefused, is.words)
+	}
+	err := is.post(ctx, rows)
+	if err == nil {
+		is.accepted += len(rows)
+		return false, is.mark(ctx, rows, nil, 0)
+	}
+	if !errors.Is(err, plecto.ErrRefused) {
+		return false, err
+	}
+	is.refusals++
+	is.words = wordsOf(err)
+	if len(rows) == 1 {
+		is.reasons[rows[0].record.ID] = is.words
+	}
+	return true, nil
+}
+
+// descend follows a refused stretch of two rows or more down to a row that is refused alone.
+func (is *isolation) descend(ctx context.Context, rows []item) error {
+	for len(rows) > 1 {
+		left, right := rows[:len(rows)/2], rows[len(rows)/2:]
+		bad, err := is.refused(ctx, left)
+		if err != nil {
+			return err
+		}
+		if bad {
+			rows, is.beside = left, append(is.beside, right)
+			continue
+		}
+		if rows = right; len(rows) == 1 {
+			_, err := is.refused(ctx, rows) // for its own words
+			return err
+		}
+	}
+	return nil
+}
+
+// plausible reports whether the rows themselves may be to blame although nothing else was accepted with them: all but
+// one were rejected before, and the source has accepted others.
+func (is *isolation) plausible(batch []item) bool {
+	fresh := 0
+	for _, it := range batch {
+		if !it.rejectedBefore {
+			fresh++
+		}
+	}
+	worked := is.tally.Source.Accepted > 0 || is.tally.Sent > 0
+	return fresh == 0 || fresh == 1 && worked
+}
+
+// wordsOf returns what Plecto said when it refused.
+func wordsOf(err error) string {
+	if e, ok := errors.AsType[*plecto.Error](err); ok && e.Message != "" {
+		return e.Message
+	}
+	return err.Error()
+}

@@ -1,0 +1,160 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"github.com/dixa2plecto/dixa2plecto/store"
+)
+
+// Status is what the cache can say of itself; making it asks nobody.
+type Status struct {
+	Connection string
+	Kinds      []KindStatus
+	Sources    []SourceStatus
+	Budgets    []BudgetStatus
+	Runs       []store.Run // the last few, newest first
+	Aside      []store.AsideElement
+}
+
+// KindStatus tells how much of a kind is in the cache.
+type KindStatus struct {
+	Kind    string
+	Records int
+	Aside   int          // elements that could not be taken over
+	Covered []store.Span // whole, in order and apart from each other
+	Months  []store.Month
+	Synced  time.Time // up to where sync has asked; zero where it never did
+}
+
+// Gaps returns the stretches between those that are whole.
+func (k KindStatus) Gaps() []store.Span {
+	var gaps []store.Span
+	for i := 1; i < len(k.Covered); i++ {
+		gaps = append(gaps, store.Span{From: k.Covered[i-1].To, To: k.Covered[i].From})
+	}
+	return gaps
+}
+
+// SourceStatus tells how far a source is.
+type SourceStatus struct {
+	Source   store.Source
+	Pending  int
+	Rejected int
+	Accepted int
+}
+
+// BudgetStatus tells what is left of a budget.
+type BudgetStatus struct {
+	Budget store.Budget
+	Used   int
+	Free   time.Time // when one can be spent
+}
+
+// asideShown is how many elements that are set aside a status names.
+const asideShown = 20
+
+// Status reads the state of the cache. Months are those of zone.
+func (b *Bridge) Status(ctx context.Context, zone *time.Location) (Status, error) {
+	st := Status{Connection: b.Store.Connection()}
+	var err error
+	for _, kind := range Kinds() {
+		k := KindStatus{Kind: kind}
+		if k.Records, k.Aside, err = b.Store.Count(ctx, kind); err != nil {
+			return st, err
+		}
+		if k.Covered, err = b.Store.Coverage(ctx, kind); err != nil {
+			return st, err
+		}
+		if k.Months, err = b.Store.Months(ctx, kind, zone); err != nil {
+			return st, err
+		}
+		if k.Synced, _, err = b.Store.Synced(ctx, kind); err != nil {
+			return st, err
+		}
+		st.Kinds = append(st.Kinds, k)
+	}
+	sources, err := b.Store.Sources(ctx)
+	if err != nil {
+		return st, err
+	}
+	for _, src := range sources {
+		s := SourceStatus{Source: src}
+		if s.Pending, err = b.countPending(ctx, src); err != nil {
+			return st, err
+		}
+		rejected, err := b.Store.Rejected(ctx, src)
+		if err != nil {
+			return st, err
+		}
+		s.Rejected = len(rejected)
+		if s.Accepted, err = b.Store.CountAccepted(ctx, src); err != nil {
+			return st, err
+		}
+		st.Sources = append(st.Sources, s)
+	}
+	for _, budget := range b.Limits.all() {
+		s := BudgetStatus{Budget: budget}
+		if s.Used, s.Free, err = b.Store.Used(ctx, budget); err != nil {
+			return st, err
+		}
+		st.Budgets = append(st.Budgets, s)
+	}
+	if st.Runs, err = b.Store.Runs(ctx, 5); err != nil {
+		return st, err
+	}
+	st.Aside, err = b.Store.Aside(ctx, asideShown)
+	return st, err
+}
+
+// A Rejection is a registration that Plecto refuses, with its words.
+type Rejection struct{ Source, ExternalID, Reason string }
+
+// Rejections returns the rejected registrations of all sources.
+func (b *Bridge) Rejections(ctx context.Context) ([]Rejection, error) {
+	sources, err := b.Store.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []Rejection
+	for _, src := range sources {
+		rejected, err := b.Store.Rejected(ctx, src)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rejected {
+			all = append(all, Rejection{Source: src.Name, ExternalID: r.Record, Reason: r.Rejection})
+		}
+	}
+	return all, nil
+}
+
+// A SampleField is a field with its value in the record that changed last; nil where there is none.
+type SampleField struct {
+	Field
+	Value any
+}
+
+// Sample returns the fields of a source with the values of the record that changed last.
+func (b *Bridge) Sample(ctx context.Context, src store.Source) ([]SampleField, error) {
+	m, err := b.mapping(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	newest, found, err := b.Store.Newest(ctx, src.Kind)
+	if err != nil {
+		return nil, err
+	}
+	sample := make([]SampleField, len(m.fields))
+	for i, f := range m.fields {
+		sample[i].Field = f
+	}
+	if !found {
+		return sample, nil
+	}
+	row, err := m.registration(newest)
+	for i, f := range row.Fields {
+		sample[i].Value = f.Value
+	}
+	return sample, err
+}

@@ -1,0 +1,182 @@
+// Package dixa reads a Dixa organisation: the Exports API, which gives conversations and messages as one JSON array a
+// request, and the few calls of the Dixa API that go with it.
+//
+// Every method makes one request and does not try again: when to ask, and how often, is the caller's to decide. The
+// errors tell what the caller needs for that: see [ErrUnavailable], [ErrBroken], [ErrThrottled] and [Error].
+package dixa
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-resty/resty/v2"
+)
+
+// Where Dixa answers. https://docs.dixa.io/openapi/exports-api, https://docs.dixa.io/openapi/dixa-api
+const (
+	DefaultExportsURL = "https://exports.dixa.io/v1"
+	DefaultAPIURL     = "https://dev.dixa.io/v1"
+)
+
+// Config says how to reach Dixa. Only Token is needed.
+type Config struct {
+	// Token is an API token that an administrator of the organisation made. It serves both APIs.
+	Token string
+	// ExportsURL and APIURL are the base URLs, with or without a slash at the end: Dixa's own when empty.
+	ExportsURL, APIURL string
+	// Answer is how long a reply may take to begin, Idle how long it may pause once it has begun; 2 minutes and
+	// 30 seconds when zero. How long a whole reply takes does not matter: an export may be a gigabyte.
+	Answer, Idle time.Duration
+	// UserAgent names the program to Dixa.
+	UserAgent string
+	// HTTP makes the requests; a client of its own when nil. Redirects are never followed, whatever it says.
+	HTTP *http.Client
+	// Log gets a line for each request at debug level; nothing is logged when nil. Never a token, never a body.
+	Log *slog.Logger
+}
+
+// LogValue keeps the token out of logs.
+func (c Config) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("exports", c.ExportsURL), slog.String("api", c.APIURL))
+}
+
+// String keeps the token out of messages.
+func (c Config) String() string { return "dixa at " + c.ExportsURL + " and " + c.APIURL }
+
+// A Client talks to one Dixa organisation. It may be used by several goroutines.
+type Client struct {
+	exports, api *resty.Client
+	token        string
+	answer, idle time.Duration
+	log          *slog.Logger
+}
+
+// New returns a client; it makes no request.
+func New(cfg Config) *Client {
+	c := &Client{
+		token:  cfg.Token,
+		answer: cmp.Or(cfg.Answer, 2*time.Minute),
+		idle:   cmp.Or(cfg.Idle, 30*time.Second),
+		log:    cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
+	}
+	// The Exports API takes the token as a bearer, the Dixa API takes it bare.
+	// https://docs.dixa.io/openapi/exports-api, https://docs.dixa.io/openapi/dixa-api
+	c.exports = cfg.client(cmp.Or(cfg.ExportsURL, DefaultExportsURL), "Bearer "+cfg.Token)
+	c.api = cfg.client(cmp.Or(cfg.APIURL, DefaultAPIURL), cfg.Token)
+	return c
+}
+
+func (c Config) client(baseURL, authorization string) *resty.Client {
+	hc := http.Client{Transport: http.DefaultTransport}
+	if c.HTTP != nil {
+		hc = *c.HTTP
+	}
+	return resty.NewWithClient(&hc).
+		SetBaseURL(strings.TrimRight(baseURL, "/")).
+		SetHeader("Authorization", authorization).
+		SetHeader("Accept", "application/json").
+		SetHeader("User-Agent", cmp.Or(c.UserAgent, "dixa2plecto")).
+		// A redirect would take the token to wherever it points.
+		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse })).
+		SetDoNotParseResponse(true).
+		SetLogger(discard{})
+}
+
+// get makes one request and returns its body when the status is 200. The watch is running; the caller stops it, which
+// also closes the body.
+func (c *Client) get(ctx context.Context, client *resty.Client, what, path string, query map[string]string) (*watch, error) {
+	w := newWatch(ctx, c.answer)
+	began := time.Now()
+	resp, err := client.R().SetContext(w.ctx).SetQueryParams(query).Get(path)
+	if err != nil {
+		err = w.cause(err)
+		w.stop()
+		c.log.DebugContext(ctx, "dixa", "request", path, "took", time.Since(began), "error", err)
+		return nil, fmt.Errorf("dixa: asking for %s: %w", what, unreachable(ctx, err))
+	}
+	c.log.DebugContext(ctx, "dixa", "request", path, "status", resp.StatusCode(), "took", time.Since(began))
+	w.body, w.idle = resp.RawBody(), c.idle
+	if resp.StatusCode() != http.StatusOK {
+		defer w.stop()
+		return nil, fmt.Errorf("dixa: asking for %s: %w", what, c.refusal(resp.RawResponse, w))
+	}
+	return w, nil
+}
+
+// maxReply is the most that a call of the Dixa API may answer.
+const maxReply = 16 << 20
+
+// call makes one request to the Dixa API and decodes its reply.
+func (c *Client) call(ctx context.Context, what, path string, query map[string]string, reply any) error {
+	w, err := c.get(ctx, c.api, what, path, query)
+	if err != nil {
+		return err
+	}
+	defer w.stop()
+	body, err := io.ReadAll(io.LimitReader(w, maxReply))
+	if err != nil {
+		return fmt.Errorf("dixa: reading %s: %w", what, err)
+	}
+	if err := json.Unmarshal(body, reply); err != nil {
+		return fmt.Errorf("dixa: reading %s: %w: not what was asked for, but %s", what, ErrUnavailable, c.excerpt(body))
+	}
+	return nil
+}
+
+// A watch is a reply that may not pause for longer than its limit.
+type watch struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+	idle   time.Duration
+	body   io.ReadCloser
+}
+
+var errStalled = errors.New("no answer for too long")
+
+func newWatch(ctx context.Context, answer time.Duration) *watch {
+	w := &watch{}
+	w.ctx, w.cancel = context.WithCancelCause(ctx)
+	w.timer = time.AfterFunc(answer, func() { w.cancel(fmt.Errorf("%w (%s)", errStalled, answer)) })
+	return w
+}
+
+func (w *watch) Read(p []byte) (int, error) {
+	w.timer.Reset(w.idle)
+	n, err := w.body.Read(p)
+	if err != nil && err != io.EOF {
+		err = broken(w.ctx, w.cause(err))
+	}
+	return n, err
+}
+
+// cause names what ended the request, where it was this program.
+func (w *watch) cause(err error) error {
+	if cause := context.Cause(w.ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (w *watch) stop() {
+	w.timer.Stop()
+	w.cancel(nil)
+	if w.body != nil {
+		w.body.Close()
+	}
+}
+
+// discard is resty's logger: its words would go to standard error, and the client returns every error.
+type discard struct{}
+
+func (discard) Errorf(string, ...any) {}
+func (discard) Warnf(string, ...any)  {}
+func (discard) Debugf(string, ...any) {}

@@ -1,0 +1,82 @@
+package dixatest
+
+import "time"
+
+// Behaviour holds the points on which Dixa's documentation is silent or leaves
+// a choice. The zero value is what is likeliest to be true.
+type Behaviour struct {
+	// ExclusiveAfter and ExclusiveBefore leave out the rows at exactly that bound
+	// of a filter. By default both bounds are inclusive.
+	ExclusiveAfter, ExclusiveBefore bool
+	// DateZone is where a bound given as yyyy-mm-dd has its midnight: UTC when nil.
+	DateZone *time.Location
+	// MaxCSIDs is the longest list of csids taken; a longer one is answered with
+	// 422. 0 sets no maximum.
+	MaxCSIDs int
+
+	// OmitNulls leaves out the members that have no value. By default they are null.
+	OmitNulls bool
+	// ExtraFields adds members that no client knows yet, a nested one among them.
+	ExtraFields bool
+	// OldRatings spells rating types and statuses as Dixa used to: stars and rated
+	// in place of CSAT and Rated.
+	OldRatings bool
+	// Shuffle sends rows in an order chosen by this seed. 0 sends the oldest first.
+	Shuffle uint64
+	// RepeatEvery sends every n-th row of a reply twice. 0 repeats none.
+	RepeatEvery int
+	// Lag keeps a row out of the exports until this long after its updated_at (for
+	// a message: created_at). 0 shows every row, even one dated in the future.
+	Lag time.Duration
+
+	// ConversationExportsPerMinute, MessageExportsPerMinute and
+	// APIRequestsPerSecond are the limits, each counted over the last minute or
+	// second. 0 stands for 10, 3 and 10, a negative number lifts the limit. Refused
+	// requests do not count.
+	ConversationExportsPerMinute, MessageExportsPerMinute, APIRequestsPerSecond int
+	// RetryAfter is the form of the header that comes with a 429.
+	RetryAfter RetryAfter
+	// ErrorBody is what replies with an error status carry.
+	ErrorBody ErrorBody
+
+	// Gzip compresses exports for clients that accept it.
+	Gzip bool
+	// SlowFirstByte is how long an export takes until it begins to answer.
+	SlowFirstByte time.Duration
+
+	// AgentsPerPage is the largest page of agents, whatever the client asks for:
+	// 10 when zero.
+	AgentsPerPage int
+	// LastPage is how the last page of a list says that no other follows.
+	LastPage LastPage
+}
+
+// RetryAfter is the form of a Retry-After header.
+type RetryAfter int
+
+const (
+	NoRetryAfter      RetryAfter = iota // no header
+	RetryAfterSeconds                   // a number of seconds, rounded up
+	RetryAfterDate                      // an HTTP date, rounded up to the second
+)
+
+// ErrorBody is what replies with an error status carry.
+type ErrorBody int
+
+const (
+	// DocumentedErrors have no body from the exports and a JSON object with a
+	// message from the Dixa API.
+	DocumentedErrors ErrorBody = iota
+	EmptyErrors                // no body at all
+	JSONErrors                 // a JSON object with a message
+	HTMLErrors                 // a page, as a proxy in between would send
+)
+
+// LastPage is how the last page of a list ends.
+type LastPage int
+
+const (
+	MetaWithoutNext LastPage = iota // meta is there, its next is not
+	MetaAbsent                      // there is no meta
+	NextNull                        // meta.next is null
+)

@@ -1,0 +1,82 @@
+package dixatest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"unicode"
+)
+
+// person is somebody in a conversation.
+type person struct {
+	id, name, email, phone string
+	language               string // of customers
+}
+
+// firstNames and lastNames are common ones, combined at random: nobody is meant.
+var (
+	firstNames = [...]string{
+		"Søren", "Mette", "Åse", "Jørgen", "Kirsten", "Rasmus", "Freja", "Bjørn", "Ida", "Aksel",
+		"Jürgen", "Käthe", "Björn", "Anja", "Lukas", "Heike", "Jonas", "Emma", "Oliver", "Grace",
+	}
+	lastNames = [...]string{
+		"Ørsted", "Kjærgård", "Møller", "Bæk", "Lindqvist", "Åberg", "Nørgaard", "Holm", "Weiß", "Krüger",
+		"Schäfer", "Böhm", "Vogel", "Hartmann", "Whitfield", "Ashdown", "O'Malley", "Penrose", "Dahl", "Strand",
+	}
+	staff = [...]string{
+		"Anne Sejer", "Bo Lykke", "Cille Frost", "Dorte Æbelø", "Emil Skov", "Frauke Jäger",
+		"Gustav Ravn", "Hanna Groß", "Imogen Hale", "Jens Ågård", "Karla Busch", "Liam Thorne",
+	}
+)
+
+// leaver answers conversations in the first half of a world and is gone from the
+// list of agents since.
+const leaver = "Mogens Fjord"
+
+// domains are those of customers, by language.
+var domains = map[string]string{"da": "example.dk", "de": "example.de", "en": "example.com"}
+
+// queueNames are where conversations wait: one for each language, then two for topics.
+var queueNames = [...]string{"Kundeservice", "Kundendienst", "Customer care", "Faktura og betaling", "Returns & repairs"}
+
+// address makes the local part of a mail address of a name.
+func address(name string) string {
+	spelled := strings.NewReplacer("æ", "ae", "ø", "oe", "å", "aa", "ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss", " ", ".").
+		Replace(strings.ToLower(name))
+	return strings.Map(func(r rune) rune {
+		if r != '.' && !unicode.IsLetter(r) {
+			return -1
+		}
+		return r
+	}, spelled)
+}
+
+// uuid draws a random UUID.
+func uuid(rng *rand.Rand) string {
+	return string(appendUUID(make([]byte, 0, 36), rng.Uint64(), rng.Uint64()))
+}
+
+func newStaff(rng *rand.Rand) []person {
+	people := make([]person, 0, len(staff)+1)
+	for i, name := range append(staff[:], leaver) {
+		people = append(people, person{
+			id: uuid(rng), name: name, email: address(name) + "@support.example.com", phone: fmt.Sprintf("+45700001%02d", i),
+		})
+	}
+	return people
+}
+
+func newCustomers(rng *rand.Rand, n int) []person {
+	people := make([]person, n)
+	for i := range people {
+		name := firstNames[rng.IntN(len(firstNames))] + " " + lastNames[rng.IntN(len(lastNames))]
+		language := [...]string{"da", "da", "da", "de", "en"}[rng.IntN(5)]
+		prefix := map[string]string{"da": "+45", "de": "+49", "en": "+44"}[language]
+		people[i] = person{
+			id: uuid(rng), name: name, language: language,
+			email: fmt.Sprintf("%s%d@%s", address(name), i, domains[language]),
+			phone: fmt.Sprintf("%s7%07d", prefix, rng.IntN(10_000_000)),
+		}
+	}
+	return people
+}

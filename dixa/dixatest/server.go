@@ -1,0 +1,155 @@
+package dixatest
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Server is a simulated Dixa: the Exports API at /v1/conversation_export and
+// /v1/message_export, and of the Dixa API /v1/organization and /v1/agents. Set
+// the fields before the first request. A server mounted under a prefix wants
+// http.StripPrefix.
+type Server struct {
+	// World is what the server answers from. Nil is an empty one.
+	World *World
+	// Bulk, when set, takes the place of World in the exports.
+	Bulk *Bulk
+	// Token is the API token to ask for. Empty takes any, but not none.
+	Token string
+	// Behaviour chooses among the things that Dixa might do.
+	Behaviour Behaviour
+
+	mu      sync.Mutex
+	faults  []Fault
+	log     []*Request
+	arrived map[string]int
+	waiting []arrival
+	spent   map[string][]time.Time
+}
+
+// ServeHTTP answers one request. Faults that break the connection panic with
+// http.ErrAbortHandler, which net/http takes for just that.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	entry, nth, nthOfAll := s.enter(r)
+	out := &reply{w: w, r: r, server: s, entry: entry}
+	defer out.end()
+	switch {
+	case entry.Endpoint == "":
+		out.refuse(http.StatusNotFound, "The requested resource could not be found")
+		return
+	case r.Method != http.MethodGet:
+		w.Header().Set("Allow", http.MethodGet)
+		out.refuse(http.StatusMethodNotAllowed, "The requested method is not allowed")
+		return
+	case !s.authorized(entry.Endpoint, r):
+		out.refuse(http.StatusUnauthorized, "Unauthorized")
+		return
+	}
+	if wait, ok := s.spend(entry.Endpoint); !ok {
+		s.setRetryAfter(w.Header(), wait)
+		out.refuse(http.StatusTooManyRequests, "Too Many Requests")
+		return
+	}
+	q, wrong := s.parse(entry.Endpoint, r.URL.Query())
+	if f, ok := s.faultFor(entry.Endpoint, nth, nthOfAll, q.span()); ok {
+		out.suffer(f)
+		if f.Do == Answer {
+			out.answer(f)
+			return
+		}
+	}
+	if wrong != nil {
+		out.refuse(wrong.status, wrong.message)
+		return
+	}
+	switch entry.Endpoint {
+	case ConversationExport:
+		s.export(out, "conversations", q)
+	case MessageExport:
+		s.export(out, "messages", q)
+	case Organization:
+		s.organization(out)
+	case Agents:
+		s.agents(out)
+	}
+}
+
+// authorized reports whether a request carries the token in a form that its API
+// takes. Both take "Bearer TOKEN"; the exports also take the token as the
+// password of a user named bearer, the Dixa API also takes it bare.
+func (s *Server) authorized(endpoint string, r *http.Request) bool {
+	header := r.Header.Get("Authorization")
+	scheme, token, ok := strings.Cut(header, " ")
+	exports := endpoint == ConversationExport || endpoint == MessageExport
+	switch {
+	case ok && strings.EqualFold(scheme, "bearer"):
+	case !ok && !exports:
+		token = header
+	case ok && exports:
+		user, password, basic := r.BasicAuth()
+		if !basic || user != "bearer" {
+			return false
+		}
+		token = password
+	default:
+		return false
+	}
+	return token != "" && token == cmp.Or(s.Token, token)
+}
+
+// refuse answers with an error status and the body that Behaviour wants.
+func (out *reply) refuse(status int, message string) {
+	body := out.server.Behaviour.ErrorBody
+	if body == DocumentedErrors {
+		body = JSONErrors
+		if e := out.entry.Endpoint; e == ConversationExport || e == MessageExport {
+			body = EmptyErrors
+		}
+	}
+	switch body {
+	case JSONErrors:
+		out.json(status, map[string]string{"message": message})
+	case HTMLErrors:
+		out.header("Content-Type", "text/html; charset=utf-8")
+		out.status(status)
+		fmt.Fprintf(out, "<!DOCTYPE html>\n<html><head><title>%d %s</title></head><body><h1>%[2]s</h1></body></html>\n",
+			status, http.StatusText(status))
+	default:
+		out.status(status)
+	}
+	out.whole()
+}
+
+func (out *reply) json(status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("dixatest: encoding a reply: %v", err))
+	}
+	out.header("Content-Type", "application/json")
+	out.status(status)
+	out.Write(body)
+}
+
+// pageKey makes an opaque key of a position in a list, and position reads it.
+func pageKey(position int) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "position:%d", position))
+}
+
+func position(key string) (int, bool) {
+	if key == "" {
+		return 0, true
+	}
+	text, err := base64.RawURLEncoding.DecodeString(key)
+	if err != nil {
+		return 0, false
+	}
+	var n int
+	_, err = fmt.Sscanf(string(text), "position:%d", &n)
+	return n, err == nil && n >= 0
+}

@@ -1,0 +1,126 @@
+package dixa
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// What became of a request that did not succeed. Trouble of these kinds may pass, and asking again is harmless.
+var (
+	// ErrUnavailable: no answer, or one that says that the service has trouble (408, 5xx, a page that is not JSON).
+	ErrUnavailable = errors.New("the service is not available")
+	// ErrBroken: an export began and did not end: cut, or no byte for too long. A shorter window may fare better.
+	ErrBroken = errors.New("the answer broke off")
+	// ErrThrottled: 429. [Error.RetryAfter] says how long to wait, where Dixa does.
+	ErrThrottled = errors.New("the limit of requests is reached")
+)
+
+// What asking again does not mend.
+var (
+	// ErrUnauthorized: 401 or 403, the token is not accepted.
+	ErrUnauthorized = errors.New("the credentials are refused")
+	// ErrRedirected: the address answers with a redirect, which is not followed.
+	ErrRedirected = errors.New("the address redirects elsewhere")
+)
+
+// An Error is a reply with a status that is not 200. It unwraps to one of the errors above where one fits.
+type Error struct {
+	Status int
+	// Message is what the reply says, shortened; never the token, which a server might echo.
+	Message string
+	// RetryAfter is how long Dixa asks to wait; 0 where it does not say.
+	RetryAfter time.Duration
+}
+
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	return text
+}
+
+func (e *Error) Unwrap() error {
+	switch {
+	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
+		return ErrUnauthorized
+	case e.Status == http.StatusTooManyRequests:
+		return ErrThrottled
+	case e.Status == http.StatusRequestTimeout, e.Status >= 500:
+		return ErrUnavailable
+	case e.Status >= 300 && e.Status < 400:
+		return ErrRedirected
+	}
+	return nil
+}
+
+// refusal turns a reply that is not 200 into an Error. Dixa documents no error bodies for exports, so any will do.
+func (c *Client) refusal(resp *http.Response, body io.Reader) error {
+	text, _ := io.ReadAll(io.LimitReader(body, 4096))
+	e := &Error{Status: resp.StatusCode, Message: c.excerpt(text), RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	if e.Unwrap() == ErrRedirected {
+		e.Message = "to " + resp.Header.Get("Location")
+		if to, err := resp.Location(); err == nil {
+			e.Message = "to " + to.Host
+		}
+	}
+	return e
+}
+
+// retryAfter reads the header of that name, in seconds or as a date.
+// https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.Atoi(strings.TrimSpace(header)); err == nil {
+		return time.Duration(max(seconds, 0)) * time.Second
+	}
+	if date, err := http.ParseTime(header); err == nil {
+		return max(date.Sub(now), 0)
+	}
+	return 0
+}
+
+// excerpt returns the message of an error body, or the beginning of whatever it is, in one line.
+func (c *Client) excerpt(body []byte) string {
+	var said struct{ Message string }
+	text := string(body)
+	if json.Unmarshal(body, &said) == nil && said.Message != "" {
+		text = said.Message
+	}
+	if c.token != "" {
+		text = strings.ReplaceAll(text, c.token, "***")
+	}
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	if runes := []rune(text); len(runes) > 200 {
+		text = string(runes[:200]) + "…"
+	}
+	return strings.ToValidUTF8(text, "?")
+}
+
+// unreachable says of an error without a reply whether it may pass.
+func unreachable(ctx context.Context, err error) error {
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	switch {
+	case ctx.Err() != nil, untrusted:
+		return err
+	case errors.Is(err, errStalled):
+		return fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// broken says of an error in the middle of a reply that it broke off, unless the caller ended it.
+func broken(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrBroken, err)
+}

@@ -1,0 +1,145 @@
+package dixa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A Kind is one kind of record that the Exports API gives.
+type Kind string
+
+// The kinds there are.
+const (
+	Conversations Kind = "conversations"
+	Messages      Kind = "messages"
+)
+
+func (k Kind) endpoint() string {
+	if k == Messages {
+		return "/message_export"
+	}
+	return "/conversation_export"
+}
+
+// By is the time that an export filters on.
+type By string
+
+// Messages can be asked for by creation only. https://docs.dixa.io/docs/exports-api-guide
+const (
+	Created By = "created"
+	Updated By = "updated"
+)
+
+// An Export is one request to the Exports API.
+type Export struct {
+	Kind   Kind
+	By     By
+	Window Window
+}
+
+// query gives the bounds in Unix milliseconds, one wider than the window at each end: whether they are inclusive is not
+// documented, and this is whole either way.
+func (e Export) query() map[string]string {
+	return map[string]string{
+		string(e.By) + "_after":  strconv.FormatInt(e.Window.From.UnixMilli()-1, 10),
+		string(e.By) + "_before": strconv.FormatInt(e.Window.To.UnixMilli()+1, 10),
+	}
+}
+
+// MaxRecord is the most bytes that one record may have; a larger one ends the export with an error.
+const MaxRecord = 16 << 20
+
+// Export asks for one window and yields its records as they arrive, in no order, some perhaps twice and some from just
+// outside the window. At most one record is in memory at a time, whose Body is valid until the next.
+//
+// The sequence ends without an error only after the closing bracket of the array was read: then nothing is missing.
+// Otherwise it ends with the error, after whatever records had come. It can be walked once.
+func (c *Client) Export(ctx context.Context, e Export) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		w, err := c.get(ctx, c.exports, string(e.Kind), e.Kind.endpoint(), e.query())
+		if err != nil {
+			yield(Record{}, err)
+			return
+		}
+		defer w.stop()
+		if err := c.decode(w, yield); err != nil {
+			yield(Record{}, fmt.Errorf("dixa: reading %s: %w", e.Kind, err))
+		}
+	}
+}
+
+// decode walks an export. It returns nil when the caller has enough.
+func (c *Client) decode(body io.Reader, yield func(Record, error) bool) error {
+	r := &limited{r: body, left: MaxRecord}
+	// Bad text in one record must not end the others: Record looks at it by itself.
+	dec := jsontext.NewDecoder(r, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	if dec.PeekKind() != '[' {
+		if _, err := dec.ReadToken(); err != nil && !isSyntax(err) {
+			return cut(err)
+		}
+		return fmt.Errorf("%w: not a JSON array, but %s", ErrUnavailable, c.excerpt(r.head))
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return cut(err)
+	}
+	var l lifter
+	for dec.PeekKind() != ']' {
+		value, err := dec.ReadValue()
+		if err != nil {
+			return cut(err)
+		}
+		r.left = MaxRecord
+		if !yield(l.lift(value), nil) {
+			return nil
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return cut(err)
+	}
+	// The array is whole now. Anything but its end would mean that it was not an export after all; that the
+	// connection breaks here does not matter.
+	if _, err := dec.ReadToken(); err == nil || isSyntax(err) {
+		return fmt.Errorf("%w: more follows after the array", ErrBroken)
+	}
+	return nil
+}
+
+// cut says that an export ended too early, or was not JSON in the middle.
+func cut(err error) error {
+	if errors.Is(err, errTooLarge) || errors.Is(err, ErrBroken) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrBroken, err)
+}
+
+func isSyntax(err error) bool {
+	_, ok := errors.AsType[*jsontext.SyntacticError](err)
+	return ok && !errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+var errTooLarge = fmt.Errorf("a record is larger than %d MiB", MaxRecord>>20)
+
+// limited reads at most left bytes before left is set again, and remembers how the reply began.
+type limited struct {
+	r    io.Reader
+	left int
+	head []byte
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, errTooLarge
+	}
+	n, err := l.r.Read(p[:min(len(p), l.left)])
+	l.left -= n
+	if room := 300 - len(l.head); room > 0 {
+		l.head = append(l.head, p[:min(n, room)]...)
+	}
+	return n, err
+}

@@ -1,0 +1,58 @@
+package dixa
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+)
+
+// An Organization is what a token belongs to.
+type Organization struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Subdomain string `json:"subdomain"`
+}
+
+// Organization asks for the token's organisation: the cheapest way to see that the token is accepted.
+func (c *Client) Organization(ctx context.Context) (Organization, error) {
+	var reply struct{ Data Organization }
+	err := c.call(ctx, "the organization", "/organization", nil, &reply)
+	return reply.Data, err
+}
+
+// An Agent is a person of the organisation who may answer customers.
+type Agent struct {
+	ID               string   `json:"id"`
+	DisplayName      string   `json:"displayName"`
+	Email            string   `json:"email"`
+	AdditionalEmails []string `json:"additionalEmails"`
+}
+
+// Agents asks for one page of agents: the first with an empty key, then each with the key that came with the last. An
+// empty next ends the list.
+func (c *Client) Agents(ctx context.Context, key string) (agents []Agent, next string, err error) {
+	query := map[string]string{"pageLimit": "100"}
+	if key != "" {
+		query["pageKey"] = key
+	}
+	var reply struct {
+		Data []Agent
+		Meta struct{ Next string }
+	}
+	if err := c.call(ctx, "agents", "/agents", query, &reply); err != nil {
+		return nil, "", err
+	}
+	if reply.Meta.Next == "" || len(reply.Data) == 0 {
+		return reply.Data, "", nil
+	}
+	// Only the key is taken from the address: the token goes nowhere but to the host it was given for.
+	link, err := url.Parse(reply.Meta.Next)
+	if err != nil {
+		return nil, "", fmt.Errorf("dixa: reading agents: the address of the next page: %w", err)
+	}
+	next = link.Query().Get("pageKey")
+	if next == key {
+		next = ""
+	}
+	return reply.Data, next, nil
+}

@@ -1,0 +1,160 @@
+package plecto
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// What became of a request that did not succeed. Trouble of these kinds may pass; asking again is harmless, since a
+// registration with the same external id overwrites the first.
+var (
+	// ErrUnavailable: no answer, or one that says that the service has trouble (408, 5xx, a page that is not JSON).
+	ErrUnavailable = errors.New("the service is not available")
+	// ErrThrottled: 429. [Error.RetryAfter] says how long to wait, where Plecto does.
+	ErrThrottled = errors.New("the limit of requests is reached")
+)
+
+// What asking again does not mend.
+var (
+	// ErrUnauthorized: 401 or 403, the login is not accepted or may not do this.
+	ErrUnauthorized = errors.New("the credentials are refused")
+	// ErrRefused: what was sent is not accepted (400, 409, 413, 422). One bad row may be the cause for all.
+	ErrRefused = errors.New("refused")
+	// ErrNotFound: 404.
+	ErrNotFound = errors.New("not found")
+	// ErrRedirected: the address answers with a redirect, which is not followed.
+	ErrRedirected = errors.New("the address redirects elsewhere")
+)
+
+// An Error is a reply with a status that is not a 2xx. It unwraps to one of the errors above where one fits.
+type Error struct {
+	Status int
+	// Message is what the reply says, in one line and shortened; never the login, which a server might echo.
+	Message string
+	// RetryAfter is how long Plecto asks to wait; 0 where it does not say.
+	RetryAfter time.Duration
+}
+
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	return text
+}
+
+func (e *Error) Unwrap() error {
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return ErrUnauthorized
+	case http.StatusTooManyRequests:
+		return ErrThrottled
+	case http.StatusRequestTimeout:
+		return ErrUnavailable
+	case http.StatusNotFound:
+		return ErrNotFound
+	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return ErrRefused
+	}
+	switch {
+	case e.Status >= 500:
+		return ErrUnavailable
+	case e.Status >= 300 && e.Status < 400:
+		return ErrRedirected
+	}
+	return nil
+}
+
+func (c *Client) refusal(resp *http.Response, body []byte) error {
+	e := &Error{Status: resp.StatusCode, Message: c.words(body), RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	// Some endpoints are throttled with a 503 that says when to come back.
+	if e.Status == http.StatusServiceUnavailable && e.RetryAfter > 0 {
+		return fmt.Errorf("%w (%w)", e, ErrThrottled)
+	}
+	if e.Unwrap() == ErrRedirected {
+		e.Message = "to " + resp.Header.Get("Location")
+		if to, err := resp.Location(); err == nil {
+			e.Message = "to " + to.Host + to.Path
+		}
+	}
+	return e
+}
+
+// retryAfter reads the header of that name, in seconds or as a date.
+// https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.Atoi(strings.TrimSpace(header)); err == nil {
+		return time.Duration(max(seconds, 0)) * time.Second
+	}
+	if date, err := http.ParseTime(header); err == nil {
+		return max(date.Sub(now), 0)
+	}
+	return 0
+}
+
+// words returns what an error body says, in one line. Plecto documents none: it may be {"detail": …}, an object of
+// messages by field, a list of such objects, or anything else.
+func (c *Client) words(body []byte) string {
+	var reply any
+	text := string(body)
+	if json.Unmarshal(body, &reply) == nil {
+		text = strings.Join(said(nil, "", reply), "; ")
+	}
+	for _, secret := range c.secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "***")
+		}
+	}
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	if runes := []rune(text); len(runes) > 300 {
+		text = string(runes[:300]) + "…"
+	}
+	return strings.ToValidUTF8(text, "?")
+}
+
+// said collects the messages of an error body, each behind the field it is about.
+func said(all []string, about string, reply any) []string {
+	switch v := reply.(type) {
+	case []any:
+		for _, e := range v {
+			all = said(all, about, e)
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			inner := name
+			if name == "detail" || name == "non_field_errors" || name == "message" {
+				inner = about
+			}
+			all = said(all, inner, v[name])
+		}
+	case nil:
+	default:
+		text := fmt.Sprint(v)
+		if about != "" {
+			text = about + ": " + text
+		}
+		if !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// unreachable says of an error without a whole reply whether it may pass.
+func unreachable(ctx context.Context, err error) error {
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	if ctx.Err() != nil || untrusted {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}

@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A Budget allows Limit requests in any span of Per. It lives in the cache, so that it holds over restarts and over
+// processes.
+type Budget struct {
+	Name  string
+	Limit int // 0 lifts it
+	Per   time.Duration
+}
+
+// span is Per and a hundredth: the service counts a request when it arrives, which may be a little later than it was
+// sent for one, and a little sooner for the next.
+func (b Budget) span() time.Duration { return b.Per + b.Per/100 }
+
+// requestsKept is how long requests stay in the cache: longer than any budget counts them.
+const requestsKept = 24 * time.Hour
+
+// Spend takes one request from a budget at once, and returns its number and when it counts from. Numbers rise: a higher
+// one was sent later. Where nothing is left it takes none, returns number 0 and the moment to try again.
+func (s *Store) Spend(ctx context.Context, b Budget) (request int64, when time.Time, err error) {
+	err = s.tx(ctx, func(tx *sql.Tx) error {
+		now := time.Now()
+		free, err := freeAt(ctx, tx, b, now)
+		if err != nil {
+			return err
+		}
+		if free.After(now) {
+			request, when = 0, free
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM requests WHERE budget = ? AND at < ?`, b.Name, millis(now.Add(-requestsKept))); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `INSERT INTO requests (budget, at) VALUES (?, ?)`, b.Name, millis(now))
+		if err != nil {
+			return err
+		}
+		request, err = res.LastInsertId()
+		when = now
+		return err
+	})
+	if err != nil {
+		return 0, when, fmt.Errorf("store: spending from the budget %s: %w", b.Name, err)
+	}
+	return request, when, nil
+}
+
+// A querier is a *sql.DB or a *sql.Tx.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// freeAt returns when a budget has a request to spend: now, or when it was told to wait until, or when the oldest
+// request that still counts leaves the span.
+func freeAt(ctx context.Context, q querier, b Budget, now time.Time) (time.Time, error) {
+	free := now
+	var ms int64
+	err := q.QueryRowContext(ctx, `SELECT until FROM holds WHERE budget = ?`, b.Name).Scan(&ms)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return free, err
+	}
+	if held := at(ms); held.After(free) {
+		free = held
+	}
+	if b.Limit <= 0 {
+		return free, nil
+	}
+	err = q.QueryRowContext(ctx, `SELECT at FROM requests WHERE budget = ? ORDER BY at DESC LIMIT 1 OFFSET ?`, b.Name, b.Limit-1).Scan(&ms)
+	if errors.Is(err, sql.ErrNoRows) {
+		return free, nil
+	}
+	if err != nil {
+		return free, err
+	}
+	// A clock set back makes requests of the future: they count from now at the latest.
+	counted := time.UnixMilli(min(ms, millis(now)))
+	if leaves := counted.Add(b.span()); leaves.After(free) {
+		free = leaves
+	}
+	return free, nil
+}
+
+// Hold keeps everyone from spending from a budget before a moment, as the service asked.
+func (s *Store) Hold(ctx context.Context, b Budget, until time.Time) error {
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO holds (budget, until) VALUES (?, ?)
+			ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`, b.Name, millis(until))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store: holding the budget %s: %w", b.Name, err)
+	}
+	return nil
+}
+
+// Used returns how many requests of a budget count just now, and when one is free.
+func (s *Store) Used(ctx context.Context, b Budget) (used int, free time.Time, err error) {
+	now := time.Now()
+	if free, err = freeAt(ctx, s.read, b, now); err == nil {
+		err = s.read.QueryRowContext(ctx, `SELECT count(*) FROM requests WHERE budget = ? AND at > ?`, b.Name, millis(now.Add(-b.span()))).Scan(&used)
+	}
+	if err != nil {
+		return 0, free, fmt.Errorf("store: reading the budget %s: %w", b.Name, explain(err))
+	}
+	return used, free, nil
+}

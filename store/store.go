@@ -1,0 +1,260 @@
+// Package store is the cache: one SQLite file that holds every record as Dixa exported it, which of them changed when,
+// and what Plecto last accepted of each.
+//
+// Every record carries a revision, a number that rises with every change of any record. A source keeps its place in
+// that change log. A record is pending for a source when the registration made from it now is not the one Plecto last
+// accepted; all pending records lie behind the source's place, so that finding them is reading on from there.
+//
+// Exported methods own their transaction. Times are Unix milliseconds in the file and time.Time in Go, except in
+// [Record], which keeps Dixa's form.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Why a file cannot serve as a cache.
+var (
+	ErrDamaged  = errors.New("the cache file is damaged")
+	ErrForeign  = errors.New("the file is not a cache of this program")
+	ErrNewer    = errors.New("the cache file was made by a newer version of this program")
+	ErrReadOnly = errors.New("the cache file is read-only")
+	// ErrFull means that the disk (or the file's limit) is full; what was committed before stands.
+	ErrFull = errors.New("no space left for the cache file")
+)
+
+// applicationID marks the file in SQLite's header; the first migration sets it.
+const applicationID = 0x6432706c
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// A Store is an open cache. Its methods may be called from several goroutines, and several processes may have the same
+// file open: each transaction is immediate, and waits for the others.
+type Store struct {
+	path       string
+	connection string
+	write      *sql.DB // one connection: waiting happens in Go, never as "database is locked"
+	read       *sql.DB
+
+	insertMany, insertOne, lookup *sql.Stmt
+}
+
+// Open opens the cache at path, and makes it, its folder included, where there is none. Files it makes are readable by
+// their owner alone. It refuses a file it cannot serve with one of the errors above.
+func Open(ctx context.Context, path string) (*Store, error) {
+	s := &Store{path: path}
+	if err := s.open(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("store: opening %s: %w", path, explain(err))
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) error {
+	if err := touch(s.path); err != nil {
+		return err
+	}
+	if err := check(ctx, s.path); err != nil {
+		return err
+	}
+	var err error
+	// The order is the driver's: page_size has to come before the first write.
+	if s.write, err = sql.Open("sqlite", dsn(s.path, "_txlock", "immediate", "_pragma", "page_size(8192)",
+		"_pragma", "cache_size(-16384)", "_pragma", "temp_store(MEMORY)", "_pragma", "wal_autocheckpoint(16000)",
+		"_journal_mode", "WAL", "_synchronous", "NORMAL")); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if s.read, err = sql.Open("sqlite", dsn(s.path, "_pragma", "cache_size(-8192)", "_query_only", "1")); err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(2)
+	if err := s.read.QueryRowContext(ctx, `SELECT connection FROM cache`).Scan(&s.connection); err != nil {
+		return err
+	}
+	return s.prepare(ctx)
+}
+
+// touch makes an empty file with its folder, or makes sure that the one there can be written to.
+func touch(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, fs.ErrPermission) {
+		return ErrReadOnly
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	// The superuser may write to what is marked read-only; the mark is meant all the same.
+	if info, err := f.Stat(); err != nil {
+		return err
+	} else if info.Mode().Perm()&0o200 == 0 {
+		return ErrReadOnly
+	}
+	return nil
+}
+
+func dsn(path string, settings ...string) string {
+	q := "_busy_timeout=10000&_foreign_keys=1&_dqs=0&_error_rc=1"
+	for i := 0; i < len(settings); i += 2 {
+		q += "&" + settings[i] + "=" + url.QueryEscape(settings[i+1])
+	}
+	// https://sqlite.org/uri.html: a path with a drive letter takes a slash before it.
+	path = filepath.ToSlash(path)
+	if len(path) > 1 && path[1] == ':' {
+		path = "/" + path
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q
+}
+
+// check looks whether the file is empty or a cache of this program. It changes nothing: the file may be someone else's.
+func check(ctx context.Context, path string) error {
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		return err
+	}
+	db, err := sql.Open("sqlite", dsn(path, "mode", "ro"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var id, tables int
+	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
+		return err
+	}
+	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err != nil {
+		return err
+	}
+	if id != applicationID && tables > 0 {
+		return ErrForeign
+	}
+	return nil
+}
+
+// migrate brings the tables up to this program's version, each step in a transaction of its own.
+func (s *Store) migrate(ctx context.Context) error {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, s.write, dir)
+	if err != nil {
+		return err
+	}
+	current, target, err := p.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if current > target {
+		return ErrNewer
+	}
+	if current == target {
+		return nil
+	}
+	_, err = p.Up(ctx)
+	if err != nil {
+		// Another process may have been quicker, and have left nothing to do.
+		if current, _, again := p.GetVersions(ctx); again == nil && current == target {
+			return nil
+		}
+	}
+	return err
+}
+
+// Close writes the log back into the file, so that it is one file to keep or copy, and closes it.
+func (s *Store) Close() error {
+	var errs []error
+	for _, st := range []*sql.Stmt{s.insertMany, s.insertOne, s.lookup} {
+		if st != nil {
+			errs = append(errs, st.Close())
+		}
+	}
+	for _, db := range []*sql.DB{s.read, s.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Path returns the file's path.
+func (s *Store) Path() string { return s.path }
+
+// Connection returns the connection's UUID, 32 hex digits: Plecto calls its like the credentials UUID.
+func (s *Store) Connection() string { return s.connection }
+
+// tx runs fn in one immediate transaction.
+func (s *Store) tx(ctx context.Context, fn func(*sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return explain(err)
+	}
+	defer tx.Rollback()
+	if err := fn(tx); err != nil {
+		return explain(err)
+	}
+	return explain(tx.Commit())
+}
+
+// explain puts what SQLite says of the file into this package's words.
+func explain(err error) error {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return err
+	}
+	var known error
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		known = ErrDamaged
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		known = ErrReadOnly
+	case sqlite3.SQLITE_FULL:
+		known = ErrFull
+	default:
+		return err
+	}
+	if errors.Is(err, known) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", known, err)
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// at turns Unix milliseconds into a time; zero stays the zero time.
+func at(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// places returns n question marks for a list of values.
+func places(n int) string {
+	return strings.TrimSuffix(strings.Repeat("?,", n), ",")
+}
