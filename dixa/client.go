@@ -59,6 +59,11 @@ type Client struct {
 	log          *slog.Logger
 }
 
+// String keeps the token out of messages.
+func (c *Client) String() string {
+	return Config{ExportsURL: c.exports.BaseURL, APIURL: c.api.BaseURL}.String()
+}
+
 // New returns a client; it makes no request.
 func New(cfg Config) *Client {
 	c := &Client{
@@ -84,6 +89,9 @@ func (c Config) client(baseURL, authorization string) *resty.Client {
 		SetHeader("Authorization", authorization).
 		SetHeader("Accept", "application/json").
 		SetHeader("User-Agent", cmp.Or(c.UserAgent, "dixa2plecto")).
+		// Over a connection that was used before, net/http by itself repeats a request that got no answer, and the
+		// limits are too low for requests that nobody counts.
+		SetCloseConnection(true).
 		// A redirect would take the token to wherever it points.
 		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse })).
 		SetDoNotParseResponse(true).
@@ -152,6 +160,7 @@ func newWatch(ctx context.Context, answer time.Duration) *watch {
 func (w *watch) Read(p []byte) (int, error) {
 	w.timer.Reset(w.idle)
 	n, err := w.body.Read(p)
+	w.timer.Stop() // the reader may take its time
 	if err != nil && err != io.EOF {
 		err = broken(w.ctx, w.cause(err))
 	}

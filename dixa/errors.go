@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -63,12 +64,15 @@ func (e *Error) Unwrap() error {
 	return nil
 }
 
+// maxQuoted is the most of a reply that an error looks at for something to quote: enough for any token to be in it whole
+// and to be found.
+const maxQuoted = 4096
+
 // refusal turns a reply that is not 200 into an Error. Dixa documents no error bodies for exports, so any will do.
 func (c *Client) refusal(resp *http.Response, body io.Reader) error {
-	text, _ := io.ReadAll(io.LimitReader(body, 4096))
+	text, _ := io.ReadAll(io.LimitReader(body, maxQuoted))
 	e := &Error{Status: resp.StatusCode, Message: c.excerpt(text), RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	if e.Unwrap() == ErrRedirected {
-		e.Message = "to " + resp.Header.Get("Location")
 		if to, err := resp.Location(); err == nil {
 			e.Message = "to " + to.Host
 		}
@@ -79,8 +83,8 @@ func (c *Client) refusal(resp *http.Response, body io.Reader) error {
 // retryAfter reads the header of that name, in seconds or as a date.
 // https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
 func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(strings.TrimSpace(header)); err == nil {
-		return time.Duration(max(seconds, 0)) * time.Second
+	if seconds, err := strconv.ParseInt(strings.TrimSpace(header), 10, 64); err == nil {
+		return time.Duration(min(max(seconds, 0), int64(math.MaxInt64/time.Second))) * time.Second
 	}
 	if date, err := http.ParseTime(header); err == nil {
 		return max(date.Sub(now), 0)
@@ -119,7 +123,7 @@ func unreachable(ctx context.Context, err error) error {
 
 // broken says of an error in the middle of a reply that it broke off, unless the caller ended it.
 func broken(ctx context.Context, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if ctx.Err() != nil && !errors.Is(err, errStalled) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrBroken, err)

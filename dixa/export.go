@@ -1,6 +1,7 @@
 package dixa
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,65 +81,63 @@ func (c *Client) decode(body io.Reader, yield func(Record, error) bool) error {
 	// Bad text in one record must not end the others: Record looks at it by itself.
 	dec := jsontext.NewDecoder(r, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	if dec.PeekKind() != '[' {
-		if _, err := dec.ReadToken(); err != nil && !isSyntax(err) {
-			return cut(err)
+		if _, err := dec.ReadToken(); err == io.EOF || r.err != nil {
+			return r.cut(err)
 		}
+		io.CopyN(io.Discard, r, maxQuoted) // for the head
 		return fmt.Errorf("%w: not a JSON array, but %s", ErrUnavailable, c.excerpt(r.head))
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return cut(err)
+		return r.cut(err)
 	}
-	var l lifter
 	for dec.PeekKind() != ']' {
 		value, err := dec.ReadValue()
 		if err != nil {
-			return cut(err)
+			return r.cut(err)
 		}
 		r.left = MaxRecord
-		if !yield(l.lift(value), nil) {
+		if !yield(lift(value), nil) {
 			return nil
 		}
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return cut(err)
+		return r.cut(err)
 	}
 	// The array is whole now. Anything but its end would mean that it was not an export after all; that the
 	// connection breaks here does not matter.
-	if _, err := dec.ReadToken(); err == nil || isSyntax(err) {
+	_, err := dec.ReadToken()
+	if _, garbage := errors.AsType[*jsontext.SyntacticError](err); err == nil || garbage {
 		return fmt.Errorf("%w: more follows after the array", ErrBroken)
 	}
 	return nil
 }
 
-// cut says that an export ended too early, or was not JSON in the middle.
-func cut(err error) error {
-	if errors.Is(err, errTooLarge) || errors.Is(err, ErrBroken) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrBroken, err)
-}
-
-func isSyntax(err error) bool {
-	_, ok := errors.AsType[*jsontext.SyntacticError](err)
-	return ok && !errors.Is(err, io.ErrUnexpectedEOF)
-}
-
 var errTooLarge = fmt.Errorf("a record is larger than %d MiB", MaxRecord>>20)
 
-// limited reads at most left bytes before left is set again, and remembers how the reply began.
+// limited reads at most left bytes before left is set again. It remembers how the reply began, and what it failed with.
 type limited struct {
 	r    io.Reader
 	left int
 	head []byte
+	err  error
+}
+
+// cut says of an export that it was not JSON or ended too early, unless there was a reason beneath.
+func (l *limited) cut(err error) error {
+	return cmp.Or(l.err, fmt.Errorf("%w: %w", ErrBroken, err))
 }
 
 func (l *limited) Read(p []byte) (int, error) {
 	if l.left <= 0 {
-		return 0, errTooLarge
+		l.err = errTooLarge
+		return 0, l.err
 	}
 	n, err := l.r.Read(p[:min(len(p), l.left)])
+	if err != io.EOF {
+		l.err = err
+	}
 	l.left -= n
-	if room := 300 - len(l.head); room > 0 {
+	if room := maxQuoted - len(l.head); room > 0 {
 		l.head = append(l.head, p[:min(n, room)]...)
 	}
 	return n, err

@@ -2,7 +2,9 @@ package dixa
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -30,16 +32,11 @@ var (
 	latest   = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 )
 
-// A lifter takes from records the few values that the import needs. It may be used again and again.
-type lifter struct {
-	dec *jsontext.Decoder
-	buf *bytes.Reader
-}
-
-// lift never fails: what is wrong with the record is in its Bad.
-func (l *lifter) lift(body []byte) Record {
+// lift takes from a record the few values that the import needs. The body is valid JSON, as the decoder has read it.
+// It never fails: what is wrong with the record is in its Bad.
+func lift(body []byte) Record {
 	r := Record{Body: body}
-	switch err := l.members(&r); {
+	switch err := r.lift(); {
 	case err != nil:
 		r.Bad = err.Error()
 	case r.ID == "":
@@ -52,93 +49,113 @@ func (l *lifter) lift(body []byte) Record {
 	return r
 }
 
-func (l *lifter) members(r *Record) error {
+func (r *Record) lift() error {
 	if len(r.Body) == 0 || r.Body[0] != '{' {
-		return fmt.Errorf("it is not a JSON object")
+		return errors.New("it is not a JSON object")
 	}
-	if l.dec == nil {
-		l.buf = bytes.NewReader(r.Body)
-		l.dec = jsontext.NewDecoder(l.buf, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
-	} else {
-		l.buf.Reset(r.Body)
-		l.dec.Reset(l.buf, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
-	}
-	if _, err := l.dec.ReadToken(); err != nil {
-		return err
-	}
-	var conversation bool // by its id, a number
-	for l.dec.PeekKind() != '}' {
-		raw, err := l.dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		name := known(raw)
-		value, err := l.dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		if name == "" || value.Kind() == 'n' {
+	number := false // is the id one? A conversation's is
+	for name, value := range members(r.Body) {
+		if value.Kind() == 'n' {
 			continue
 		}
-		switch name {
-		case "id":
-			if r.ID, err = text(value); err != nil {
-				return fmt.Errorf("its id is %w", err)
-			}
-			conversation = value.Kind() == '0'
-		case "csid":
-			if r.CSID, err = integer(value); err != nil {
-				return fmt.Errorf("its csid is %w", err)
-			}
-		default:
-			ms, err := integer(value)
-			if err != nil {
-				return fmt.Errorf("its %s is %w", name, err)
-			}
-			if ms == 0 {
-				continue // as good as absent
-			}
-			if ms < earliest || ms >= latest {
-				return fmt.Errorf("its %s (%d) is not in milliseconds", name, ms)
-			}
-			switch name {
-			case "created_at":
-				r.CreatedAt = ms
-			case "updated_at":
-				r.UpdatedAt = ms
-			}
+		var err error
+		switch string(name) {
+		case `"id"`:
+			r.ID, err = identity(value)
+			number = value.Kind() == '0'
+		case `"csid"`:
+			r.CSID, err = integer(value)
+		case `"created_at"`:
+			r.CreatedAt, err = moment(value)
+		case `"updated_at"`:
+			r.UpdatedAt, err = moment(value)
+		case `"queued_at"`, `"assigned_at"`, `"closed_at"`, `"anonymized_at"`, `"last_message_created_at"`:
+			_, err = moment(value)
+		}
+		if err != nil {
+			return fmt.Errorf("its %s is %w", bytes.Trim(name, `"`), err)
 		}
 	}
-	if conversation && r.CSID == 0 {
+	if number && r.CSID == 0 {
 		r.CSID, _ = strconv.ParseInt(r.ID, 10, 64)
 	}
 	return nil
 }
 
-// known returns a member's name without its quotes where the lifter looks at it, else nothing. It looks at the ids and
-// at the times that decide what a record means.
-func known(raw []byte) string {
-	switch string(raw) {
-	case `"id"`:
-		return "id"
-	case `"csid"`:
-		return "csid"
-	case `"created_at"`:
-		return "created_at"
-	case `"updated_at"`:
-		return "updated_at"
-	case `"queued_at"`:
-		return "queued_at"
-	case `"assigned_at"`:
-		return "assigned_at"
-	case `"closed_at"`:
-		return "closed_at"
-	case `"anonymized_at"`:
-		return "anonymized_at"
-	case `"last_message_created_at"`:
-		return "last_message_created_at"
+// members walks the members of a JSON object: the name with its quotes, and the value. It relies on the object being
+// valid, which lets it look at each byte once.
+func members(object []byte) iter.Seq2[[]byte, jsontext.Value] {
+	return func(yield func([]byte, jsontext.Value) bool) {
+		var name []byte
+		for i := 1; i < len(object); i++ {
+			switch object[i] {
+			case ' ', '\t', '\r', '\n', ',', ':', '}':
+				continue
+			}
+			end := skip(object, i)
+			if name == nil {
+				name = object[i:end]
+			} else if !yield(name, jsontext.Value(object[i:end])) {
+				return
+			} else {
+				name = nil
+			}
+			i = end - 1
+		}
 	}
-	return ""
+}
+
+// skip returns the index after the value that begins at i.
+func skip(b []byte, i int) int {
+	depth := 0
+	for ; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			for i++; b[i] != '"'; i++ {
+				if b[i] == '\\' {
+					i++
+				}
+			}
+			if depth == 0 {
+				return i + 1
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i // the end of a number or literal before it
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return i
+}
+
+// moment returns a time in Unix milliseconds; 0 is as good as absent.
+func moment(v jsontext.Value) (int64, error) {
+	ms, err := integer(v)
+	if err == nil && ms != 0 && (ms < earliest || ms >= latest) {
+		err = fmt.Errorf("not in milliseconds (%d)", ms)
+	}
+	return ms, err
+}
+
+// identity returns an id as text: a conversation's is a number, a message's is text already.
+func identity(v jsontext.Value) (string, error) {
+	if v.Kind() != '0' {
+		return text(v)
+	}
+	n, err := integer(v)
+	if err != nil {
+		return "", err
+	}
+	return strconv.FormatInt(n, 10), nil
 }
 
 // text returns a string or a number as text.

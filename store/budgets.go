@@ -28,6 +28,10 @@ const requestsKept = 24 * time.Hour
 func (s *Store) Spend(ctx context.Context, b Budget) (request int64, when time.Time, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		now := time.Now()
+		// A clock set back makes requests of the future: they count from now on.
+		if _, err := tx.ExecContext(ctx, `UPDATE requests SET at = ? WHERE budget = ? AND at > ?`, millis(now), b.Name, millis(now)); err != nil {
+			return err
+		}
 		free, err := freeAt(ctx, tx, b, now)
 		if err != nil {
 			return err
@@ -80,9 +84,7 @@ func freeAt(ctx context.Context, q querier, b Budget, now time.Time) (time.Time,
 	if err != nil {
 		return free, err
 	}
-	// A clock set back makes requests of the future: they count from now at the latest.
-	counted := time.UnixMilli(min(ms, millis(now)))
-	if leaves := counted.Add(b.span()); leaves.After(free) {
+	if leaves := time.UnixMilli(min(ms, millis(now))).Add(b.span()); leaves.After(free) {
 		free = leaves
 	}
 	return free, nil
@@ -92,7 +94,7 @@ func freeAt(ctx context.Context, q querier, b Budget, now time.Time) (time.Time,
 func (s *Store) Hold(ctx context.Context, b Budget, until time.Time) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO holds (budget, until) VALUES (?, ?)
-			ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`, b.Name, millis(until))
+			ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`, b.Name, millis(until.Add(time.Millisecond-1)))
 		return err
 	})
 	if err != nil {
@@ -104,8 +106,8 @@ func (s *Store) Hold(ctx context.Context, b Budget, until time.Time) error {
 // Used returns how many requests of a budget count just now, and when one is free.
 func (s *Store) Used(ctx context.Context, b Budget) (used int, free time.Time, err error) {
 	now := time.Now()
-	if free, err = freeAt(ctx, s.read, b, now); err == nil {
-		err = s.read.QueryRowContext(ctx, `SELECT count(*) FROM requests WHERE budget = ? AND at > ?`, b.Name, millis(now.Add(-b.span()))).Scan(&used)
+	if free, err = freeAt(ctx, s.reader, b, now); err == nil {
+		err = s.reader.QueryRowContext(ctx, `SELECT count(*) FROM requests WHERE budget = ? AND at > ?`, b.Name, millis(now.Add(-b.span()))).Scan(&used)
 	}
 	if err != nil {
 		return 0, free, fmt.Errorf("store: reading the budget %s: %w", b.Name, explain(err))

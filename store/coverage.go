@@ -43,7 +43,7 @@ type Month struct {
 // Months counts the records of a kind by the month of zone in which they were created, in order.
 func (s *Store) Months(ctx context.Context, kind string, zone *time.Location) ([]Month, error) {
 	var first, last sql.NullInt64
-	err := s.read.QueryRowContext(ctx, `SELECT (SELECT min(created_at) FROM records WHERE kind = ?), (SELECT max(created_at) FROM records WHERE kind = ?)`,
+	err := s.reader.QueryRowContext(ctx, `SELECT (SELECT min(created_at) FROM records WHERE kind = ?), (SELECT max(created_at) FROM records WHERE kind = ?)`,
 		kind, kind).Scan(&first, &last)
 	if err != nil {
 		return nil, fmt.Errorf("store: counting months: %w", explain(err))
@@ -56,7 +56,7 @@ func (s *Store) Months(ctx context.Context, kind string, zone *time.Location) ([
 	for t = time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, zone); t.UnixMilli() <= last.Int64; {
 		next := time.Date(t.Year(), t.Month()+1, 1, 0, 0, 0, 0, zone)
 		m := Month{Month: t.Format("2006-01")}
-		if err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM records WHERE kind = ? AND created_at >= ? AND created_at < ?`,
+		if err := s.reader.QueryRowContext(ctx, `SELECT count(*) FROM records WHERE kind = ? AND created_at >= ? AND created_at < ?`,
 			kind, t.UnixMilli(), next.UnixMilli()).Scan(&m.Records); err != nil {
 			return nil, fmt.Errorf("store: counting months: %w", explain(err))
 		}
@@ -68,7 +68,7 @@ func (s *Store) Months(ctx context.Context, kind string, zone *time.Location) ([
 
 // Count returns how many records of a kind there are, and how many elements are set aside.
 func (s *Store) Count(ctx context.Context, kind string) (records, aside int, err error) {
-	err = s.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM records WHERE kind = ?), (SELECT count(*) FROM aside WHERE kind = ?)`, kind, kind).
+	err = s.reader.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM records WHERE kind = ?), (SELECT count(*) FROM aside WHERE kind = ?)`, kind, kind).
 		Scan(&records, &aside)
 	if err != nil {
 		return 0, 0, fmt.Errorf("store: counting %s: %w", kind, explain(err))

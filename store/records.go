@@ -24,14 +24,14 @@ type Record struct {
 // Records returns up to limit records of kind with a revision above after, in the order in which they last changed.
 // A body that is not the one that was saved gives ErrDamaged.
 func (s *Store) Records(ctx context.Context, kind string, after int64, limit int) ([]Record, error) {
-	return s.query(ctx, `SELECT `+recordColumns+` FROM records WHERE kind = ? AND revision > ? ORDER BY revision LIMIT ?`, kind, after, limit)
+	return s.query(ctx, `SELECT `+bodyColumns+` FROM records WHERE kind = ? AND revision > ? ORDER BY revision LIMIT ?`, kind, after, limit)
 }
 
 // RecordsByID returns the records of kind that have one of the ids, in no order; ids that are not there are left out.
 func (s *Store) RecordsByID(ctx context.Context, kind string, ids []string) ([]Record, error) {
 	var all []Record
 	for chunk := range slices.Chunk(ids, lookupRows) {
-		found, err := s.query(ctx, `SELECT `+recordColumns+` FROM records WHERE kind = ? AND id IN (`+places(len(chunk))+`)`, args(kind, chunk)...)
+		found, err := s.query(ctx, `SELECT `+bodyColumns+` FROM records WHERE kind = ? AND id IN (`+places(len(chunk))+`)`, args(kind, chunk)...)
 		if err != nil {
 			return nil, err
 		}
@@ -42,14 +42,14 @@ func (s *Store) RecordsByID(ctx context.Context, kind string, ids []string) ([]R
 
 // Newest returns the record of kind that changed last.
 func (s *Store) Newest(ctx context.Context, kind string) (r Record, found bool, err error) {
-	all, err := s.query(ctx, `SELECT `+recordColumns+` FROM records WHERE kind = ? ORDER BY revision DESC LIMIT 1`, kind)
+	all, err := s.query(ctx, `SELECT `+bodyColumns+` FROM records WHERE kind = ? ORDER BY revision DESC LIMIT 1`, kind)
 	if err != nil || len(all) == 0 {
 		return r, false, err
 	}
 	return all[0], true, nil
 }
 
-const recordColumns = `kind, id, coalesce(csid, 0), created_at, coalesce(updated_at, 0), revision, hash, body`
+const bodyColumns = `kind, id, coalesce(csid, 0), created_at, coalesce(updated_at, 0), revision, hash, body`
 
 func (s *Store) query(ctx context.Context, query string, args ...any) ([]Record, error) {
 	var all []Record
@@ -73,7 +73,7 @@ func (s *Store) query(ctx context.Context, query string, args ...any) ([]Record,
 
 // rows calls scan for each row of a query.
 func (s *Store) rows(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) error {
-	rows, err := s.read.QueryContext(ctx, query, args...)
+	rows, err := s.reader.QueryContext(ctx, query, args...)
 	if err != nil {
 		return explain(err)
 	}

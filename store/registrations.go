@@ -96,7 +96,7 @@ func (s *Store) Behind(ctx context.Context, src Source) (int, error) {
 }
 
 func (s *Store) count(ctx context.Context, query string, args ...any) (n int, err error) {
-	if err = s.read.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
+	if err = s.reader.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
 		err = fmt.Errorf("store: counting: %w", explain(err))
 	}
 	return n, err

@@ -92,7 +92,7 @@ func insertWindows(ctx context.Context, tx *sql.Tx, run int64, windows []Window)
 func (s *Store) UnfinishedRun(ctx context.Context, r Run) (found Run, left []Window, ok bool, err error) {
 	found = r
 	var starts, ends, began int64
-	err = s.read.QueryRowContext(ctx, `SELECT id, starts, ends, began_at FROM runs
+	err = s.reader.QueryRowContext(ctx, `SELECT id, starts, ends, began_at FROM runs
 		WHERE command = ? AND kinds = ? AND starts = ? AND open = ? AND (open OR ends = ?)
 			AND finished_at IS NULL AND replaced_at IS NULL ORDER BY id DESC LIMIT 1`,
 		r.Command, strings.Join(r.Kinds, ","), millis(r.Starts), r.Open, millis(r.Ends)).Scan(&found.ID, &starts, &ends, &began)
@@ -149,7 +149,7 @@ func (s *Store) ExtendRun(ctx context.Context, r Run, drop, add []Window) error 
 // CoveredTo returns up to where the windows that a run has done for a kind are whole; ok is false where it has done none.
 func (s *Store) CoveredTo(ctx context.Context, r Run, kind string) (to time.Time, ok bool, err error) {
 	var ms sql.NullInt64
-	err = s.read.QueryRowContext(ctx, `SELECT max(covers) FROM windows WHERE run = ? AND kind = ?`, r.ID, kind).Scan(&ms)
+	err = s.reader.QueryRowContext(ctx, `SELECT max(covers) FROM windows WHERE run = ? AND kind = ?`, r.ID, kind).Scan(&ms)
 	if err != nil {
 		return to, false, fmt.Errorf("store: reading what a run covers: %w", explain(err))
 	}
@@ -199,7 +199,7 @@ func finish(ctx context.Context, tx *sql.Tx, a Answer) error {
 // Synced returns up to where sync has asked for a kind; ok is false where no run of that kind has begun.
 func (s *Store) Synced(ctx context.Context, kind string) (until time.Time, ok bool, err error) {
 	var ms int64
-	err = s.read.QueryRowContext(ctx, `SELECT until FROM synced WHERE kind = ?`, kind).Scan(&ms)
+	err = s.reader.QueryRowContext(ctx, `SELECT until FROM synced WHERE kind = ?`, kind).Scan(&ms)
 	if errors.Is(err, sql.ErrNoRows) {
 		return until, false, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -92,144 +93,138 @@ func (s *Store) Save(ctx context.Context, a Answer, batches <-chan Batch) (Saved
 }
 
 func (s *Store) saveBatch(ctx context.Context, tx *sql.Tx, a Answer, b Batch, saved *Saved) error {
-	changed := make([]version, 0, len(b.Records))
-	for chunk := range slices.Chunk(newest(b.Records), lookupRows) {
-		known, err := s.versions(ctx, tx, a.Window.Kind, chunk)
-		if err != nil {
-			return err
-		}
-		for _, v := range chunk {
-			v.request = a.Request
-			old, there := known[v.ID]
-			if !there || old.request < a.Since && (old.hash != v.hash || a.Window.counts(v.Record)) {
-				saved.Records++
-			}
-			if !there || old.hash != v.hash && !v.olderThan(old) {
-				changed = append(changed, v)
-			}
-		}
-	}
-	if err := s.insert(ctx, tx, a.Window.Kind, changed); err != nil {
-		return err
-	}
-	saved.Changed += len(changed)
-	if err := setAside(ctx, tx, a, b, changed); err != nil {
-		return err
-	}
-	saved.Aside += len(b.Aside)
-	if b.Whole {
-		return finish(ctx, tx, a)
-	}
-	return nil
-}
-
-// A version is what decides which of two bodies of one record is the newer.
-type version struct {
-	Record
-	hash    int64
-	request int64
-}
-
-func (v version) olderThan(old version) bool {
-	if v.UpdatedAt != 0 && old.UpdatedAt != 0 && v.UpdatedAt != old.UpdatedAt {
-		return v.UpdatedAt < old.UpdatedAt
-	}
-	return v.request < old.request
-}
-
-// newest hashes the records and keeps the newest of those that share an id.
-func newest(records []Record) []version {
-	all := make([]version, 0, len(records))
-	place := make(map[string]int, len(records))
-	for _, r := range records {
-		v := version{Record: r, hash: hashOf(r.Body)}
-		i, twice := place[r.ID]
-		switch {
-		case !twice:
-			place[r.ID] = len(all)
-			all = append(all, v)
-		case !v.olderThan(all[i]):
-			all[i] = v
-		}
-	}
-	return all
-}
-
-// versions looks up what is there of some records, lookupRows at most.
-func (s *Store) versions(ctx context.Context, tx *sql.Tx, kind string, records []version) (map[string]version, error) {
-	args := make([]any, 1+lookupRows)
-	args[0] = kind
-	for i, r := range records {
-		args[1+i] = r.ID
-	}
-	rows, err := tx.StmtContext(ctx, s.lookup).QueryContext(ctx, args...)
+	kind, records := a.Window.Kind, newest(b.Records, a.Request)
+	known, err := s.known(ctx, tx, kind, records)
 	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	known := make(map[string]version, len(records))
-	for rows.Next() {
-		var v version
-		if err := rows.Scan(&v.ID, &v.hash, &v.UpdatedAt, &v.request); err != nil {
-			return nil, err
-		}
-		known[v.ID] = v
-	}
-	return known, rows.Err()
-}
-
-func (s *Store) insert(ctx context.Context, tx *sql.Tx, kind string, records []version) error {
-	if len(records) == 0 {
-		return nil
-	}
-	var last int64
-	if err := tx.QueryRowContext(ctx, `UPDATE cache SET revision = revision + ? RETURNING revision`, len(records)).Scan(&last); err != nil {
 		return err
 	}
-	next := last - int64(len(records))
+	var fresh, changed []version
+	for _, v := range records {
+		old, there := known[v.ID]
+		if !there || old.request < a.Since && (old.hash != v.hash || a.Window.counts(v.Record)) {
+			saved.Records++
+		}
+		switch {
+		case !there:
+			fresh = append(fresh, v)
+		case v.replaces(old):
+			changed = append(changed, v)
+		}
+	}
+	inserted, there, err := s.insert(ctx, tx, kind, fresh)
+	if err != nil {
+		return err
+	}
+	for _, v := range fresh {
+		if old, ok := there[v.ID]; ok && v.replaces(old) {
+			changed = append(changed, v)
+		}
+	}
+	if err := s.update(ctx, tx, kind, changed); err != nil {
+		return err
+	}
+	saved.Changed += inserted + len(changed)
+	saved.Aside += len(b.Aside)
+	if err := setAside(ctx, tx, a, b); err != nil || !b.Whole {
+		return err
+	}
+	return finish(ctx, tx, a)
+}
+
+// insert adds records that are not known yet, and returns how many it added. Where some were there after all, created at
+// another time than they now say, there holds them by id.
+func (s *Store) insert(ctx context.Context, tx *sql.Tx, kind string, fresh []version) (inserted int, there map[string]version, err error) {
+	revision, err := revisions(ctx, tx, len(fresh))
+	if err != nil {
+		return 0, nil, err
+	}
+	many, one := tx.StmtContext(ctx, s.insertMany), tx.StmtContext(ctx, s.insertOne)
+	there = make(map[string]version)
 	var args []any
-	for chunk := range slices.Chunk(records, insertRows) {
+	for chunk := range slices.Chunk(fresh, insertRows) {
 		args = args[:0]
 		for _, v := range chunk {
-			next++
-			args = append(args, kind, v.ID, orNull(v.CSID), v.CreatedAt, orNull(v.UpdatedAt), v.request, v.hash, next, v.Body)
+			revision++
+			args = append(args, v.columns(kind, revision)...)
 		}
+		statement, size := one, recordColumns
 		if len(chunk) == insertRows {
-			if _, err := tx.StmtContext(ctx, s.insertMany).ExecContext(ctx, args...); err != nil {
-				return err
-			}
-			continue
+			statement, size = many, len(args)
 		}
-		one := tx.StmtContext(ctx, s.insertOne)
-		for row := range slices.Chunk(args, recordArgs) {
-			if _, err := one.ExecContext(ctx, row...); err != nil {
-				return err
+		added := 0
+		for rows := range slices.Chunk(args, size) {
+			res, err := statement.ExecContext(ctx, rows...)
+			if err != nil {
+				return 0, nil, err
 			}
+			n, err := res.RowsAffected()
+			if err != nil {
+				return 0, nil, err
+			}
+			added += int(n)
+		}
+		inserted += added
+		if added < len(chunk) {
+			found, err := s.byID(ctx, tx, kind, chunk)
+			if err != nil {
+				return 0, nil, err
+			}
+			maps.Copy(there, found)
+		}
+	}
+	return inserted, there, nil
+}
+
+// update replaces the bodies of records.
+func (s *Store) update(ctx context.Context, tx *sql.Tx, kind string, changed []version) error {
+	revision, err := revisions(ctx, tx, len(changed))
+	if err != nil {
+		return err
+	}
+	statement := tx.StmtContext(ctx, s.updateOne)
+	for _, v := range changed {
+		revision++
+		if _, err := statement.ExecContext(ctx, v.columns(kind, revision)...); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// recordArgs counts the columns of a row of records.
-const recordArgs = 9
-
-// prepare makes the statements of the import ready.
-func (s *Store) prepare(ctx context.Context) error {
-	row := "(" + places(recordArgs) + ")"
-	insert := func(rows int) string {
-		return `INSERT INTO records (kind, id, csid, created_at, updated_at, request, hash, revision, body)
-			VALUES ` + strings.TrimSuffix(strings.Repeat(row+",", rows), ",") + `
-			ON CONFLICT (kind, id) DO UPDATE SET csid = excluded.csid, created_at = excluded.created_at,
-				updated_at = excluded.updated_at, request = excluded.request, hash = excluded.hash,
-				revision = excluded.revision, body = excluded.body`
+// revisions takes n revisions and returns the one before them.
+func revisions(ctx context.Context, tx *sql.Tx, n int) (before int64, err error) {
+	if n == 0 {
+		return 0, nil
 	}
+	err = tx.QueryRowContext(ctx, `UPDATE cache SET revision = revision + ? RETURNING revision - ?`, n, n).Scan(&before)
+	return before, err
+}
+
+// recordColumns counts the columns of a row of records.
+const recordColumns = 9
+
+// columns are the values of a record's row, those that find it last.
+func (v version) columns(kind string, revision int64) []any {
+	return []any{orNull(v.CSID), v.CreatedAt, orNull(v.UpdatedAt), v.request, v.hash, revision, v.Body, kind, v.ID}
+}
+
+// prepare makes the statements of Save ready.
+func (s *Store) prepare(ctx context.Context) error {
+	// OR IGNORE tells by the number of rows that some were there, and OR FAIL is enough, since any error ends the
+	// transaction. Otherwise SQLite keeps each page that a statement touches a second time, to take back that
+	// statement alone. https://sqlite.org/tempfiles.html#statement_journal_files
+	insert := `INSERT OR IGNORE INTO records (csid, created_at, updated_at, request, hash, revision, body, kind, id) VALUES `
+	row := "(" + places(recordColumns) + ")"
 	for st, query := range map[**sql.Stmt]string{
-		&s.insertMany: insert(insertRows),
-		&s.insertOne:  insert(1),
-		&s.lookup:     `SELECT id, hash, coalesce(updated_at, 0), request FROM records WHERE kind = ? AND id IN (` + places(lookupRows) + `)`,
+		&s.insertMany: insert + strings.Repeat(row+",", insertRows-1) + row,
+		&s.insertOne:  insert + row,
+		&s.updateOne: `UPDATE OR FAIL records SET csid = ?, created_at = ?, updated_at = ?, request = ?, hash = ?, revision = ?, body = ?
+			WHERE kind = ? AND id = ?`,
+		&s.selectByID:   `SELECT ` + versionColumns + ` FROM records WHERE kind = ? AND id IN (` + places(lookupRows) + `)`,
+		&s.selectByTime: `SELECT ` + versionColumns + ` FROM records WHERE kind = ? AND created_at BETWEEN ? AND ? LIMIT ?`,
 	} {
 		var err error
-		if *st, err = s.write.PrepareContext(ctx, query); err != nil {
+		if *st, err = s.writer.PrepareContext(ctx, query); err != nil {
 			return err
 		}
 	}
@@ -237,22 +232,19 @@ func (s *Store) prepare(ctx context.Context) error {
 }
 
 // setAside keeps what could not be taken over, and lets go of what now came back whole.
-func setAside(ctx context.Context, tx *sql.Tx, a Answer, b Batch, changed []version) error {
+func setAside(ctx context.Context, tx *sql.Tx, a Answer, b Batch) error {
 	for _, e := range b.Aside {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO aside (kind, hash, id, request, reason, body) VALUES (?, ?, nullif(?, ''), ?, ?, ?)
 			ON CONFLICT DO NOTHING`, a.Window.Kind, int64(xxhash.Sum64(e.Body)), e.ID, a.Request, e.Reason, e.Body); err != nil {
 			return err
 		}
 	}
-	if len(changed) == 0 {
-		return nil
-	}
 	var any bool
-	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM aside WHERE kind = ?)`, a.Window.Kind).Scan(&any); err != nil || !any {
+	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM aside WHERE kind = ? AND id IS NOT NULL)`, a.Window.Kind).Scan(&any); err != nil || !any {
 		return err
 	}
-	for _, v := range changed {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM aside WHERE kind = ? AND id = ?`, a.Window.Kind, v.ID); err != nil {
+	for _, r := range b.Records {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM aside WHERE kind = ? AND id = ?`, a.Window.Kind, r.ID); err != nil {
 			return err
 		}
 	}

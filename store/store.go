@@ -37,7 +37,7 @@ var (
 	ErrFull = errors.New("no space left for the cache file")
 )
 
-// applicationID marks the file in SQLite's header; the first migration sets it.
+// applicationID marks the file in SQLite's header: "d2pl".
 const applicationID = 0x6432706c
 
 //go:embed migrations/*.sql
@@ -48,46 +48,62 @@ var migrations embed.FS
 type Store struct {
 	path       string
 	connection string
-	write      *sql.DB // one connection: waiting happens in Go, never as "database is locked"
-	read       *sql.DB
+	writer     *sql.DB // one connection: waiting happens in Go, never as "database is locked"
+	reader     *sql.DB
 
-	insertMany, insertOne, lookup *sql.Stmt
+	insertMany, insertOne, updateOne, selectByID, selectByTime *sql.Stmt
 }
 
 // Open opens the cache at path, and makes it, its folder included, where there is none. Files it makes are readable by
 // their owner alone. It refuses a file it cannot serve with one of the errors above.
 func Open(ctx context.Context, path string) (*Store, error) {
-	s := &Store{path: path}
-	if err := s.open(ctx); err != nil {
+	for try := 1; ; try++ {
+		s := &Store{path: path}
+		err := s.open(ctx)
+		if err == nil {
+			return s, nil
+		}
 		s.Close()
-		return nil, fmt.Errorf("store: opening %s: %w", path, explain(err))
+		// Of several processes that make a cache at once, all but one are told that it is busy, and that without a wait.
+		if e, ok := errors.AsType[*sqlite.Error](err); !ok || e.Code()&0xff != sqlite3.SQLITE_BUSY || try == openTries {
+			return nil, fmt.Errorf("store: opening %s: %w", path, explain(err))
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
-	return s, nil
 }
+
+// openTries is how often Open tries to get at a cache that others are just making.
+const openTries = 10
 
 func (s *Store) open(ctx context.Context) error {
 	if err := touch(s.path); err != nil {
 		return err
 	}
-	if err := check(ctx, s.path); err != nil {
+	empty, err := check(ctx, s.path)
+	if err != nil {
 		return err
 	}
-	var err error
 	// The order is the driver's: page_size has to come before the first write.
-	if s.write, err = sql.Open("sqlite", dsn(s.path, "_txlock", "immediate", "_pragma", "page_size(8192)",
+	if s.writer, err = sql.Open("sqlite", dsn(s.path, "_txlock", "immediate", "_pragma", "page_size(8192)",
 		"_pragma", "cache_size(-16384)", "_pragma", "temp_store(MEMORY)", "_pragma", "wal_autocheckpoint(16000)",
 		"_journal_mode", "WAL", "_synchronous", "NORMAL")); err != nil {
 		return err
 	}
-	s.write.SetMaxOpenConns(1)
+	s.writer.SetMaxOpenConns(1)
+	if empty {
+		// Before anything else, so that a cache which was only just begun is known as one.
+		if _, err := s.writer.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d`, applicationID)); err != nil {
+			return err
+		}
+	}
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	if s.read, err = sql.Open("sqlite", dsn(s.path, "_pragma", "cache_size(-8192)", "_query_only", "1")); err != nil {
+	if s.reader, err = sql.Open("sqlite", dsn(s.path, "_pragma", "cache_size(-8192)", "_query_only", "1")); err != nil {
 		return err
 	}
-	s.read.SetMaxOpenConns(2)
-	if err := s.read.QueryRowContext(ctx, `SELECT connection FROM cache`).Scan(&s.connection); err != nil {
+	s.reader.SetMaxOpenConns(2)
+	if err := s.reader.QueryRowContext(ctx, `SELECT connection FROM cache`).Scan(&s.connection); err != nil {
 		return err
 	}
 	return s.prepare(ctx)
@@ -129,26 +145,36 @@ func dsn(path string, settings ...string) string {
 }
 
 // check looks whether the file is empty or a cache of this program. It changes nothing: the file may be someone else's.
-func check(ctx context.Context, path string) error {
+func check(ctx context.Context, path string) (empty bool, err error) {
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
-		return err
+		return true, err
 	}
-	db, err := sql.Open("sqlite", dsn(path, "mode", "ro"))
+	empty, err = identify(ctx, path, "ro")
+	// A process that was killed while it wrote may have left a journal, which only a writer can roll back.
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code() == sqlite3.SQLITE_READONLY_ROLLBACK {
+		empty, err = identify(ctx, path, "rw")
+	}
+	return empty, err
+}
+
+func identify(ctx context.Context, path, mode string) (empty bool, err error) {
+	db, err := sql.Open("sqlite", dsn(path, "mode", mode))
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer db.Close()
+	// In this order: another process may just be making the cache, and marks it before it makes the tables.
 	var id, tables int
-	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
-		return err
-	}
 	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err != nil {
-		return err
+		return false, err
+	}
+	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
+		return false, err
 	}
 	if id != applicationID && tables > 0 {
-		return ErrForeign
+		return false, ErrForeign
 	}
-	return nil
+	return id != applicationID, nil
 }
 
 // migrate brings the tables up to this program's version, each step in a transaction of its own.
@@ -157,39 +183,36 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, s.write, dir)
+	p, err := goose.NewProvider(goose.DialectSQLite3, s.writer, dir)
 	if err != nil {
 		return err
 	}
-	current, target, err := p.GetVersions(ctx)
-	if err != nil {
-		return err
-	}
-	if current > target {
-		return ErrNewer
-	}
-	if current == target {
-		return nil
-	}
-	_, err = p.Up(ctx)
-	if err != nil {
-		// Another process may have been quicker, and have left nothing to do.
-		if current, _, again := p.GetVersions(ctx); again == nil && current == target {
+	for before := int64(-1); ; {
+		current, target, versionErr := p.GetVersions(ctx)
+		switch {
+		case versionErr != nil:
+			return versionErr
+		case current > target:
+			return ErrNewer
+		case current == target:
 			return nil
+		case current == before:
+			return err
 		}
+		before = current
+		_, err = p.Up(ctx) // fails where another process is quicker by a step: the version then tells
 	}
-	return err
 }
 
 // Close writes the log back into the file, so that it is one file to keep or copy, and closes it.
 func (s *Store) Close() error {
 	var errs []error
-	for _, st := range []*sql.Stmt{s.insertMany, s.insertOne, s.lookup} {
+	for _, st := range []*sql.Stmt{s.insertMany, s.insertOne, s.updateOne, s.selectByID, s.selectByTime} {
 		if st != nil {
 			errs = append(errs, st.Close())
 		}
 	}
-	for _, db := range []*sql.DB{s.read, s.write} {
+	for _, db := range []*sql.DB{s.reader, s.writer} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
@@ -205,7 +228,7 @@ func (s *Store) Connection() string { return s.connection }
 
 // tx runs fn in one immediate transaction.
 func (s *Store) tx(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return explain(err)
 	}

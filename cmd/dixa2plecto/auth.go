@@ -20,8 +20,7 @@ func (a *app) authCommand() *cobra.Command {
 	c := &cobra.Command{Use: "auth", Short: "Store and check the credentials",
 		Example: `  dixa2plecto auth login
   dixa2plecto auth status`}
-	c.AddCommand(a.authLoginCommand(), a.authStatusCommand(), a.authLogoutCommand())
-	return c
+	return a.group(c, a.authLoginCommand(), a.authStatusCommand(), a.authLogoutCommand())
 }
 
 func (a *app) authLoginCommand() *cobra.Command {

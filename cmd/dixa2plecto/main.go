@@ -7,10 +7,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	_ "time/tzdata" // --tz works on machines without zone files
 )
@@ -36,9 +38,11 @@ func run(ctx context.Context, args []string, w world) int {
 	root.SetIn(w.stdin)
 	root.SetOut(w.stdout)
 	root.SetErr(w.stderr)
-	err := root.ExecuteContext(ctx)
-	if err != nil && !a.began {
-		err = usage(err) // cobra's own: an unknown command, flag or argument
+	c, err := root.ExecuteContextC(ctx)
+	if _, ok := errors.AsType[hinted](err); err != nil && !a.began && !ok {
+		// cobra's own: an unknown command, flag or argument, behind which it reads no further
+		a.json = a.json || slices.Contains(args, "--json")
+		err = hinted{usage(err), "see `" + c.CommandPath() + " --help`"}
 	}
 	code := exitCode(err)
 	a.printError(err, code)

@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -46,11 +48,6 @@ command that was stopped goes on where it was when it is run again.`,
   dixa2plecto sync --quiet                           both, for cron`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			a.began = true
-			return cmd.Help()
-		},
 	}
 	f := root.PersistentFlags()
 	f.StringVar(&a.profile, "profile", "", "connection to use (default $DIXA2PLECTO_PROFILE, else \"default\")")
@@ -60,11 +57,27 @@ command that was stopped goes on where it was when it is run again.`,
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "log each request")
 	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(
+	return a.group(root,
 		a.authCommand(), a.sourcesCommand(), a.importCommand(), a.pushCommand(), a.syncCommand(),
 		a.statusCommand(), a.demoCommand(), a.versionCommand(),
 	)
-	return root
+}
+
+// group makes a command that only holds others; for a word that is none of them it suggests what is near.
+func (a *app) group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	c.SuggestionsMinimumDistance = 2
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		err := usagef("unknown command %q for %q", args[0], c.CommandPath())
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			return hinted{err, "did you mean " + strings.Join(near, " or ") + "?"}
+		}
+		return err
+	}
+	c.AddCommand(commands...)
+	return a.command(c, func(context.Context, []string) error { return c.Help() })
 }
 
 // command makes a command whose arguments are understood once it runs.
@@ -119,6 +132,12 @@ func (a *app) withBridge(ctx context.Context, needs need, p patienceFlags, do fu
 		ctx, cancel = context.WithTimeoutCause(ctx, p.maxDuration, bridge.ErrOutOfTime)
 		defer cancel()
 	}
+	// A query that was ended with the context does not say why.
+	defer func() {
+		if cause := context.Cause(ctx); err != nil && ctx.Err() != nil && !errors.Is(err, cause) {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+	}()
 	if needs&needLock != 0 {
 		release, err := store.Lock(ctx, cfg.db, p.wait)
 		if err != nil {

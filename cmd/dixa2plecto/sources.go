@@ -17,8 +17,7 @@ func (a *app) sourcesCommand() *cobra.Command {
 	c := &cobra.Command{Use: "sources", Short: "Choose which data sources of Plecto to push to",
 		Example: `  dixa2plecto sources link conversations 0123456789abcdef0123456789abcdef
   dixa2plecto sources list`}
-	c.AddCommand(a.sourcesLinkCommand(), a.sourcesListCommand(), a.sourcesShowCommand(), a.sourcesRemoveCommand())
-	return c
+	return a.group(c, a.sourcesLinkCommand(), a.sourcesListCommand(), a.sourcesShowCommand(), a.sourcesRemoveCommand())
 }
 
 type sourceJSON struct {

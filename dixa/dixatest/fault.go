@@ -28,9 +28,10 @@ type Fault struct {
 	Status int
 	Header http.Header
 	Body   string
-	// Bytes is how much of the body is sent before Cut, Short or Stall; at -1
-	// nothing is sent for Cut and Stall, not even a status. For Drip it is how much
-	// goes out per Interval, for Huge the length of the value.
+	// Bytes is how much of the body, as it travels, is sent before Cut, Short or
+	// Stall; a shorter body is sent whole. At -1 nothing is sent before Cut and
+	// Stall, not even a status. For Drip it is how much goes out per Interval, for
+	// Huge the length of the value.
 	Bytes    int64
 	Interval time.Duration
 	// Rows is how many elements Insert and Huge let pass first.

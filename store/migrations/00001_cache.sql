@@ -1,7 +1,5 @@
 -- +goose Up
 
-PRAGMA application_id = 1681027180; -- "d2pl": tells the file from anyone else's
-
 -- What belongs to the whole file, in one row.
 CREATE TABLE cache (
     id         INTEGER PRIMARY KEY CHECK (id = 1),
