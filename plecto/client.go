@@ -6,8 +6,10 @@
 package plecto
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
@@ -54,6 +56,9 @@ type Client struct {
 	log     *slog.Logger
 }
 
+// String keeps the credentials out of messages.
+func (c *Client) String() string { return Config{URL: c.http.BaseURL}.String() }
+
 // New returns a client; it makes no request.
 func New(cfg Config) *Client {
 	hc := http.Client{Transport: http.DefaultTransport}
@@ -63,7 +68,7 @@ func New(cfg Config) *Client {
 	agent := cmp.Or(cfg.UserAgent, "dixa2plecto")
 	c := &Client{
 		answer:  cmp.Or(cfg.Answer, 30*time.Second),
-		secrets: []string{cfg.Password, cfg.Email},
+		secrets: []string{base64.StdEncoding.EncodeToString([]byte(cfg.Email + ":" + cfg.Password)), cfg.Password, cfg.Email},
 		log:     cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
 	}
 	c.http = resty.NewWithClient(&hc).
@@ -110,7 +115,7 @@ func (c *Client) send(ctx context.Context, what, method, path string, query map[
 	if err != nil {
 		return nil, fmt.Errorf("plecto: %s: %w", what, unreachable(ctx, err))
 	}
-	if page := strings.TrimSpace(string(reply[:min(len(reply), 512)])); strings.HasPrefix(page, "<") {
+	if page := bytes.TrimLeft(reply, "\ufeff \t\r\n"); bytes.HasPrefix(page, []byte("<")) {
 		// A proxy or a login page speaks in Plecto's place.
 		return nil, fmt.Errorf("plecto: %s: %w: not JSON, but %s", what, ErrUnavailable, c.words(reply))
 	}

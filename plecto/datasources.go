@@ -21,11 +21,13 @@ type DataSource struct {
 func (d *DataSource) UnmarshalJSON(body []byte) error {
 	var v struct {
 		UUID, ID, Title, Name any
-		Fields                []json.RawMessage
+		Fields                json.RawMessage
 	}
 	if err := json.Unmarshal(body, &v); err != nil {
 		return err
 	}
+	var fields []json.RawMessage
+	_ = json.Unmarshal(v.Fields, &fields) // another shape does not show them
 	text := func(values ...any) string {
 		for _, v := range values {
 			if s, ok := v.(string); ok && s != "" {
@@ -35,12 +37,12 @@ func (d *DataSource) UnmarshalJSON(body []byte) error {
 		return ""
 	}
 	d.UUID, d.Title = strings.ReplaceAll(text(v.UUID, v.ID), "-", ""), text(v.Title, v.Name)
-	for _, f := range v.Fields {
+	for _, f := range fields {
 		var field struct{ Name, Title string }
 		var name string
 		if json.Unmarshal(f, &field) == nil && text(field.Name, field.Title) != "" {
 			d.Fields = append(d.Fields, text(field.Name, field.Title))
-		} else if json.Unmarshal(f, &name) == nil {
+		} else if json.Unmarshal(f, &name) == nil && name != "" {
 			d.Fields = append(d.Fields, name)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -82,7 +83,6 @@ func (c *Client) refusal(resp *http.Response, body []byte) error {
 		return fmt.Errorf("%w (%w)", e, ErrThrottled)
 	}
 	if e.Unwrap() == ErrRedirected {
-		e.Message = "to " + resp.Header.Get("Location")
 		if to, err := resp.Location(); err == nil {
 			e.Message = "to " + to.Host + to.Path
 		}
@@ -93,8 +93,8 @@ func (c *Client) refusal(resp *http.Response, body []byte) error {
 // retryAfter reads the header of that name, in seconds or as a date.
 // https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
 func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(strings.TrimSpace(header)); err == nil {
-		return time.Duration(max(seconds, 0)) * time.Second
+	if seconds, err := strconv.ParseInt(strings.TrimSpace(header), 10, 64); err == nil {
+		return time.Duration(min(max(seconds, 0), int64(math.MaxInt64/time.Second))) * time.Second
 	}
 	if date, err := http.ParseTime(header); err == nil {
 		return max(date.Sub(now), 0)
@@ -122,8 +122,14 @@ func (c *Client) words(body []byte) string {
 	return strings.ToValidUTF8(text, "?")
 }
 
+// maxSaid is how many messages of an error body are looked at: more than an error has room for.
+const maxSaid = 100
+
 // said collects the messages of an error body, each behind the field it is about.
 func said(all []string, about string, reply any) []string {
+	if len(all) == maxSaid {
+		return all
+	}
 	switch v := reply.(type) {
 	case []any:
 		for _, e := range v {

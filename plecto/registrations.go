@@ -2,6 +2,7 @@ package plecto
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -62,6 +63,9 @@ func appendMember(b []byte, name string, value any) []byte {
 	case int64:
 		return strconv.AppendInt(b, v, 10)
 	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			break // JSON has none
+		}
 		return strconv.AppendFloat(b, v, 'f', -1, 64)
 	case bool:
 		return strconv.AppendBool(b, v)

@@ -114,6 +114,9 @@ func touch(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%w: it is a folder", ErrForeign)
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, fs.ErrPermission) {
 		return ErrReadOnly
@@ -148,6 +151,8 @@ func dsn(path string, settings ...string) string {
 func check(ctx context.Context, path string) (empty bool, err error) {
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
 		return true, err
+	} else if info.Size() < 512 { // https://sqlite.org/fileformat2.html: the smallest page. SQLite would write over less.
+		return false, ErrForeign
 	}
 	empty, err = identify(ctx, path, "ro")
 	// A process that was killed while it wrote may have left a journal, which only a writer can roll back.
@@ -220,6 +225,20 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
+// Check reads the whole file for structural damage, some hundred megabytes a second, and returns ErrDamaged where
+// there is some. Damage in a body is found when it is read.
+func (s *Store) Check(ctx context.Context) error {
+	var found string
+	err := s.reader.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found)
+	if err == nil && found != "ok" {
+		err = fmt.Errorf("%w (%s)", ErrDamaged, found)
+	}
+	if err != nil {
+		return fmt.Errorf("store: checking %s: %w", s.path, explain(err))
+	}
+	return nil
+}
+
 // Path returns the file's path.
 func (s *Store) Path() string { return s.path }
 
@@ -252,6 +271,12 @@ func explain(err error) error {
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 		known = ErrReadOnly
 	case sqlite3.SQLITE_FULL:
+		known = ErrFull
+	case sqlite3.SQLITE_IOERR:
+		// That is what SQLite calls a file that has reached its limit, or its owner's.
+		if e.Code() != sqlite3.SQLITE_IOERR_WRITE {
+			return err
+		}
 		known = ErrFull
 	default:
 		return err

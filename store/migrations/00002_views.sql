@@ -5,13 +5,13 @@
 -- One row per conversation.
 CREATE VIEW conversations AS
 SELECT
-    CAST(id AS INTEGER)                                                            AS id,
-    strftime('%Y-%m-%d %H:%M:%f', created_at / 1000.0, 'unixepoch')                AS created_at,
-    strftime('%Y-%m-%d %H:%M:%f', updated_at / 1000.0, 'unixepoch')                AS updated_at,
-    strftime('%Y-%m-%d %H:%M:%f', body ->> 'queued_at' / 1000.0, 'unixepoch')      AS queued_at,
-    strftime('%Y-%m-%d %H:%M:%f', body ->> 'assigned_at' / 1000.0, 'unixepoch')    AS assigned_at,
-    strftime('%Y-%m-%d %H:%M:%f', body ->> 'closed_at' / 1000.0, 'unixepoch')      AS closed_at, -- of the last close, also after a reopening
-    strftime('%Y-%m-%d %H:%M:%f', body ->> 'anonymized_at' / 1000.0, 'unixepoch')  AS anonymized_at,
+    CAST(id AS INTEGER)                                                                          AS id,
+    strftime('%Y-%m-%d %H:%M:%f', created_at / 1000.0, 'unixepoch')                              AS created_at,
+    strftime('%Y-%m-%d %H:%M:%f', updated_at / 1000.0, 'unixepoch')                              AS updated_at,
+    strftime('%Y-%m-%d %H:%M:%f', nullif(body ->> 'queued_at' + 0, 0) / 1000.0, 'unixepoch')     AS queued_at,
+    strftime('%Y-%m-%d %H:%M:%f', nullif(body ->> 'assigned_at' + 0, 0) / 1000.0, 'unixepoch')   AS assigned_at,
+    strftime('%Y-%m-%d %H:%M:%f', nullif(body ->> 'closed_at' + 0, 0) / 1000.0, 'unixepoch')     AS closed_at, -- of the last close, also after a reopening
+    strftime('%Y-%m-%d %H:%M:%f', nullif(body ->> 'anonymized_at' + 0, 0) / 1000.0, 'unixepoch') AS anonymized_at,
     body ->> 'status'            AS status,
     body ->> 'direction'         AS direction,
     body ->> 'initial_channel'   AS channel,

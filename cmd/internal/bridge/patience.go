@@ -88,7 +88,8 @@ func (b *Bridge) ask(ctx context.Context, budget store.Budget, p *patience, prog
 		}
 		if wait, ok := throttled(err); ok {
 			b.Log.Warn("a limit is reached", "budget", budget.Name, "wait", wait, "error", err)
-			if err := b.Store.Hold(ctx, budget, time.Now().Add(wait)); err != nil {
+			// A command that is being stopped leaves the word of the service to the next one.
+			if err := b.Store.Hold(context.WithoutCancel(ctx), budget, time.Now().Add(wait)); err != nil {
 				return err
 			}
 			continue

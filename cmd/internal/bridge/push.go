@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/dixa2plecto/dixa2plecto/plecto"
 	"github.com/dixa2plecto/dixa2plecto/store"
@@ -43,10 +44,12 @@ func (b *Bridge) Push(ctx context.Context, o PushOptions) ([]Pushed, error) {
 	if len(sources) == 0 {
 		return nil, ErrNoSource
 	}
+	check := sync.OnceValue(func() error { return b.Store.Check(ctx) })
 	var all []Pushed
 	var errs []error
 	for _, src := range sources {
-		pushed, err := b.pushSource(ctx, src, o.RetryRejected)
+		p := &pusher{Bridge: b, check: check, tally: Pushed{Source: src}, patience: patience{limit: b.Patience}}
+		pushed, err := p.source(ctx, src, o.RetryRejected)
 		all = append(all, pushed)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("source %q: %w", src.Name, err))
@@ -58,12 +61,22 @@ func (b *Bridge) Push(ctx context.Context, o PushOptions) ([]Pushed, error) {
 	return all, errors.Join(errs...)
 }
 
-func (b *Bridge) pushSource(ctx context.Context, src store.Source, retry bool) (Pushed, error) {
-	p := &pusher{Bridge: b, tally: Pushed{Source: src}, patience: patience{limit: b.Patience}}
+// A pusher sends what is pending of one source.
+type pusher struct {
+	*Bridge
+	check    func() error // the cache, before the first request
+	mapping  *mapping
+	tally    Pushed
+	total    int
+	allowed  int // requests left in the budget after the last one
+	patience patience
+}
+
+func (p *pusher) source(ctx context.Context, src store.Source, retry bool) (Pushed, error) {
 	err := p.push(ctx, src, retry)
 	progress := p.progress()
 	progress.Finished = true
-	b.report(progress)
+	p.report(progress)
 	if sumErr := p.sum(context.WithoutCancel(ctx)); err == nil {
 		err = sumErr
 	}
@@ -71,16 +84,6 @@ func (b *Bridge) pushSource(ctx context.Context, src store.Source, retry bool) (
 		err = fmt.Errorf("%w: Plecto rejects %d registrations", ErrRejected, p.tally.Rejected)
 	}
 	return p.tally, err
-}
-
-// A pusher sends what is pending of one source.
-type pusher struct {
-	*Bridge
-	mapping  *mapping
-	tally    Pushed
-	total    int
-	allowed  int // requests left in the budget after the last one
-	patience patience
 }
 
 func (p *pusher) push(ctx context.Context, src store.Source, retry bool) error {
@@ -100,6 +103,11 @@ func (p *pusher) push(ctx context.Context, src store.Source, retry bool) error {
 	p.tally.Source, p.allowed = src, p.left(ctx, p.Limits.registrations())
 	if p.total, err = p.Store.Behind(ctx, src); err != nil {
 		return err
+	}
+	if p.total > 0 || retry {
+		if err := p.check(); err != nil {
+			return err
+		}
 	}
 	if retry {
 		if err := p.retryRejected(ctx); err != nil {
