@@ -20,6 +20,9 @@ type Record struct {
 	CSID int64
 	// CreatedAt and UpdatedAt are Unix milliseconds; UpdatedAt is 0 where there is none, as in every message.
 	CreatedAt, UpdatedAt int64
+	// Assignee is the agent a conversation is assigned to; AdditionalEmails are not known here. Agents who have left the
+	// organisation are known from here alone.
+	Assignee Agent
 	// Bad says why the record cannot be used; ID may be empty then. Empty when all is well.
 	Bad string
 	// Body is the record's JSON, byte for byte.
@@ -71,6 +74,12 @@ func (r *Record) lift() error {
 			r.UpdatedAt, err = moment(value)
 		case `"queued_at"`, `"assigned_at"`, `"closed_at"`, `"anonymized_at"`, `"last_message_created_at"`:
 			_, err = moment(value)
+		case `"assignee_id"`:
+			r.Assignee.ID, _ = text(value)
+		case `"assignee_name"`:
+			r.Assignee.DisplayName, _ = text(value)
+		case `"assignee_email"`:
+			r.Assignee.Email, _ = text(value)
 		}
 		if err != nil {
 			return fmt.Errorf("its %s is %w", bytes.Trim(name, `"`), err)

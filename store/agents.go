@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 )
 
 // An Agent is a person of the Dixa organisation who may answer customers.
@@ -13,16 +15,33 @@ type Agent struct {
 	Emails   []string // lower case
 }
 
-// SaveAgents adds agents or replaces those that are there; nobody is removed, since messages of people who left remain.
-func (s *Store) SaveAgents(ctx context.Context, agents []Agent) error {
+// SaveAgents adds agents, and e-mails to those that are there, whose names it changes only where the given ones are
+// current. Nobody is removed, since messages of people who left remain.
+func (s *Store) SaveAgents(ctx context.Context, agents []Agent, current bool) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
 		for _, a := range agents {
-			emails, err := json.Marshal(a.Emails)
+			var known []byte
+			err := tx.QueryRowContext(ctx, `SELECT emails FROM agents WHERE id = ?`, a.ID).Scan(&known)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+			var emails []string
+			if known != nil {
+				if err := json.Unmarshal(known, &emails); err != nil {
+					return err
+				}
+			}
+			for _, e := range a.Emails {
+				if !slices.Contains(emails, e) {
+					emails = append(emails, e)
+				}
+			}
+			text, err := json.Marshal(emails)
 			if err != nil {
 				return err
 			}
 			if _, err := tx.ExecContext(ctx, `INSERT INTO agents (id, name, emails) VALUES (?, ?, ?)
-				ON CONFLICT DO UPDATE SET name = excluded.name, emails = excluded.emails`, a.ID, a.Name, string(emails)); err != nil {
+				ON CONFLICT DO UPDATE SET name = iif(?, excluded.name, name), emails = excluded.emails`, a.ID, a.Name, string(text), current); err != nil {
 				return err
 			}
 		}

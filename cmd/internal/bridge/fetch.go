@@ -3,6 +3,8 @@ package bridge
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/dixa2plecto/dixa2plecto/dixa"
 	"github.com/dixa2plecto/dixa2plecto/store"
@@ -19,6 +21,8 @@ type fetcher struct {
 	allowed  int   // requests left in the budget when the window was begun
 	records  int   // that have come, with those that came before
 	bytes    int64
+	// assignees are those of conversations, by id and e-mail. Of people who have left, the list of agents may not tell.
+	assignees map[[2]string]store.Agent
 }
 
 // breaks is how often a window may break off before it is halved.
@@ -109,6 +113,9 @@ func (f *fetcher) download(ctx context.Context, w store.Window, t ticket) (store
 	stop()
 	for range batches { // after an error of the cache the reader may still hold one
 	}
+	if err == nil && len(f.assignees) > 0 {
+		err = f.Store.SaveAgents(context.WithoutCancel(ctx), slices.Collect(maps.Values(f.assignees)), false)
+	}
 	if err != nil {
 		return saved, err
 	}
@@ -142,6 +149,9 @@ func (f *fetcher) read(ctx context.Context, w store.Window, batches chan<- store
 			b.Aside = append(b.Aside, store.Aside{ID: r.ID, Reason: r.Bad, Body: append([]byte(nil), r.Body...)})
 		} else {
 			b.Records = append(b.Records, store.Record{Kind: f.kind, ID: r.ID, CSID: r.CSID, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Body: string(r.Body)})
+		}
+		if one, ok := agent(r.Assignee); ok {
+			f.assignees[[2]string{r.Assignee.ID, r.Assignee.Email}] = one
 		}
 		if len(b.Records) >= batchRecords || size >= batchBytes {
 			if err := send(); err != nil {

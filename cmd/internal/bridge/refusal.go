@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/dixa2plecto/dixa2plecto/plecto"
 )
@@ -20,6 +21,7 @@ type isolation struct {
 	words    string            // of the last refusal
 	reasons  map[string]string // by record, of rows refused alone
 	beside   [][]item          // halves beside a refused one: nothing is known of them yet
+	known    bool              // all rows of the batch were rejected before, so that only they are to blame
 }
 
 // isolate delivers what can be delivered of a refused batch, and rejects with Plecto's words the rows that are refused
@@ -29,20 +31,28 @@ type isolation struct {
 // Where nothing at all is accepted, the rows are not to blame: ErrAllRefused ends the source, and nothing is rejected.
 func (p *pusher) isolate(ctx context.Context, batch []item, refusal error, place int64) error {
 	is := &isolation{pusher: p, refusals: 1, words: wordsOf(refusal), reasons: make(map[string]string)}
+	is.known = !slices.ContainsFunc(batch, func(it item) bool { return !it.rejectedBefore })
 	if len(batch) == 1 {
 		is.reasons[batch[0].record.ID] = is.words
 	} else if err := is.descend(ctx, batch); err != nil {
 		return err
 	}
 	for len(is.beside) > 0 {
-		next := is.beside[0]
-		is.beside = is.beside[1:]
-		bad, err := is.refused(ctx, next)
-		if err == nil && bad {
-			err = is.descend(ctx, next)
+		// Every half is tried before one is halved further: that is the soonest to tell a source from its rows.
+		halves := is.beside
+		is.beside = nil
+		var bad [][]item
+		for _, half := range halves {
+			if refused, err := is.refused(ctx, half); err != nil {
+				return err
+			} else if refused {
+				bad = append(bad, half)
+			}
 		}
-		if err != nil {
-			return err
+		for _, half := range bad {
+			if err := is.descend(ctx, half); err != nil {
+				return err
+			}
 		}
 	}
 	if is.accepted == 0 && !is.plausible(batch) {
@@ -59,7 +69,7 @@ func (p *pusher) isolate(ctx context.Context, batch []item, refusal error, place
 
 // refused posts some rows and reports whether Plecto refuses them; those it accepts are marked.
 func (is *isolation) refused(ctx context.Context, rows []item) (bool, error) {
-	if is.accepted == 0 && is.refusals >= maxRefusals {
+	if is.accepted == 0 && !is.known && is.refusals >= maxRefusals {
 		return false, fmt.Errorf("%w: %s", ErrAllRefused, is.words)
 	}
 	err := is.post(ctx, rows)

@@ -94,7 +94,7 @@ func (m *mapping) member(record members) (id, name string) {
 	if !strings.EqualFold(record.text("direction"), "outbound") || record.yesNo("is_automated_message") == true {
 		return "", ""
 	}
-	a := m.people[strings.ToLower(strings.TrimSpace(record.text("author_email")))]
+	a := m.people[normal(record.text("author_email"))]
 	return a.ID, cmp.Or(a.Name, a.ID)
 }
 
