@@ -21,7 +21,7 @@ var (
 	ErrUnavailable = errors.New("the service is not available")
 	// ErrBroken: an export began and did not end: cut, or no byte for too long. A shorter window may fare better.
 	ErrBroken = errors.New("the answer broke off")
-	// ErrThrottled: 429. [Error.RetryAfter] says how long to wait, where Dixa does.
+	// ErrThrottled: 429, or 503 with the time to come back. [Error.RetryAfter] says how long to wait, where Dixa does.
 	ErrThrottled = errors.New("the limit of requests is reached")
 )
 
@@ -54,7 +54,7 @@ func (e *Error) Unwrap() error {
 	switch {
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
 		return ErrUnauthorized
-	case e.Status == http.StatusTooManyRequests:
+	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusServiceUnavailable && e.RetryAfter > 0:
 		return ErrThrottled
 	case e.Status == http.StatusRequestTimeout, e.Status >= 500:
 		return ErrUnavailable

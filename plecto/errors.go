@@ -21,7 +21,7 @@ import (
 var (
 	// ErrUnavailable: no answer, or one that says that the service has trouble (408, 5xx, a page that is not JSON).
 	ErrUnavailable = errors.New("the service is not available")
-	// ErrThrottled: 429. [Error.RetryAfter] says how long to wait, where Plecto does.
+	// ErrThrottled: 429, or 503 with the time to come back. [Error.RetryAfter] says how long to wait, where Plecto does.
 	ErrThrottled = errors.New("the limit of requests is reached")
 )
 
@@ -55,21 +55,18 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error {
-	switch e.Status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return ErrUnauthorized
-	case http.StatusTooManyRequests:
-		return ErrThrottled
-	case http.StatusRequestTimeout:
-		return ErrUnavailable
-	case http.StatusNotFound:
-		return ErrNotFound
-	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-		return ErrRefused
-	}
 	switch {
-	case e.Status >= 500:
+	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
+		return ErrUnauthorized
+	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusServiceUnavailable && e.RetryAfter > 0:
+		return ErrThrottled
+	case e.Status == http.StatusRequestTimeout, e.Status >= 500:
 		return ErrUnavailable
+	case e.Status == http.StatusNotFound:
+		return ErrNotFound
+	case e.Status == http.StatusBadRequest, e.Status == http.StatusConflict,
+		e.Status == http.StatusRequestEntityTooLarge, e.Status == http.StatusUnprocessableEntity:
+		return ErrRefused
 	case e.Status >= 300 && e.Status < 400:
 		return ErrRedirected
 	}
@@ -78,10 +75,6 @@ func (e *Error) Unwrap() error {
 
 func (c *Client) refusal(resp *http.Response, body []byte) error {
 	e := &Error{Status: resp.StatusCode, Message: c.words(body), RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
-	// Some endpoints are throttled with a 503 that says when to come back.
-	if e.Status == http.StatusServiceUnavailable && e.RetryAfter > 0 {
-		return fmt.Errorf("%w (%w)", e, ErrThrottled)
-	}
 	if e.Unwrap() == ErrRedirected {
 		if to, err := resp.Location(); err == nil {
 			e.Message = "to " + to.Host + to.Path

@@ -102,7 +102,11 @@ func (b *bars) report(p bridge.Progress) {
 	one.mu.Unlock()
 	one.SetTotal(int64(p.Total), false)
 	one.SetCurrent(int64(p.Done))
-	if p.Finished {
+	switch {
+	case !p.Finished:
+	case p.Done < p.Total:
+		one.Abort(false)
+	default:
 		one.SetTotal(int64(p.Done), true)
 	}
 }

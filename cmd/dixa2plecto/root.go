@@ -153,6 +153,11 @@ func (a *app) withBridge(ctx context.Context, needs need, p patienceFlags, do fu
 	watch := a.newProgress()
 	defer watch.close()
 	log := a.logger(watch)
+	defer context.AfterFunc(ctx, func() {
+		if _, stopped := errors.AsType[signalled](context.Cause(ctx)); stopped && !a.quiet {
+			fmt.Fprintln(watch, "dixa2plecto: stopping once the request in flight has ended, a few seconds at most")
+		}
+	})()
 	b := &bridge.Bridge{Store: s, Limits: cfg.limits, Patience: p.patience, Report: watch.report, Log: log}
 	b.Dixa, b.Plecto = a.clients(cfg, creds, needs, p.patience, log)
 	return do(ctx, b)

@@ -70,9 +70,13 @@ func (f *fetcher) window(ctx context.Context, w store.Window) error {
 		f.tally.Requests++
 		before := f.records
 		saved, err := f.download(ctx, w, t)
-		f.tally.Records += saved.Records
 		f.tally.Changed += saved.Changed
-		f.tally.Aside += saved.Aside
+		if err == nil {
+			f.tally.Records += saved.Records
+			f.tally.Aside += saved.Aside
+		} else {
+			f.tally.Records += saved.Changed // what is not new comes again, and counts then
+		}
 		if saved.Changed > 0 {
 			f.patience.moved()
 		}
@@ -126,20 +130,16 @@ func (f *fetcher) download(ctx context.Context, w store.Window, t ticket) (store
 func (f *fetcher) read(ctx context.Context, w store.Window, batches chan<- store.Batch) error {
 	var b store.Batch
 	var size int
-	send := func() error {
-		select {
-		case batches <- b:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	// Also when ctx has ended: what has come is saved, and download takes what Save does not.
+	send := func() {
+		batches <- b
 		b, size = store.Batch{}, 0
 		f.report(f.progress())
-		return nil
 	}
 	export := dixa.Export{Kind: dixa.Kind(f.kind), By: dixa.By(w.By), Window: dixa.Window{From: w.Starts, To: w.Ends}}
 	for r, err := range f.Dixa.Export(ctx, export) {
 		if err != nil {
-			_ = send() // fails only where the flow is told to stop
+			send()
 			return err
 		}
 		f.records++
@@ -154,13 +154,12 @@ func (f *fetcher) read(ctx context.Context, w store.Window, batches chan<- store
 			f.assignees[[2]string{r.Assignee.ID, r.Assignee.Email}] = one
 		}
 		if len(b.Records) >= batchRecords || size >= batchBytes {
-			if err := send(); err != nil {
-				return err
-			}
+			send()
 		}
 	}
 	b.Whole = true
-	return send()
+	send()
+	return nil
 }
 
 func (f *fetcher) progress() Progress {

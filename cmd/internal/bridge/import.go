@@ -126,6 +126,9 @@ func (b *Bridge) fetch(ctx context.Context, run store.Run, left []store.Window, 
 				f.left = append(f.left, w)
 			}
 		}
+		if !resumed && len(f.left) > 0 {
+			all[i].From = f.left[0].Starts // each kind goes on from its own place in a sync
+		}
 		kinds.Go(func() { errs[i] = f.run(ctx) })
 	}
 	kinds.Wait()

@@ -1,0 +1,200 @@
+package store_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/dixa2plecto/dixa2plecto/store"
+)
+
+func TestACacheIsThereAgainWhenItIsOpenedAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache.db")
+	s, err := store.Open(t.Context(), path)
+	must(t, err)
+	connection := s.Connection()
+	if !regexp.MustCompile(`^[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}$`).MatchString(connection) {
+		t.Errorf("the connection %q is not a random UUID", connection)
+	}
+	link(t, s, "a", "aa")
+	must(t, s.Close())
+	if _, err := os.Stat(path + "-wal"); !os.IsNotExist(err) {
+		t.Errorf("after closing, the log is still beside the file: %v", err)
+	}
+	s = openAt(t, path)
+	equal(t, "the connection", s.Connection(), connection)
+	equal(t, "the source's UUID", source(t, s, "a").UUID, "aa")
+	if other := open(t).Connection(); other == connection {
+		t.Error("another cache has the same connection")
+	}
+}
+
+func TestOnlyTheOwnerCanReadWhatOpenMakes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows keeps no permissions like these")
+	}
+	withoutUmask(t)
+	folder := filepath.Join(t.TempDir(), "state", "dixa2plecto")
+	s := openAt(t, filepath.Join(folder, "cache.db"))
+	release, err := store.Lock(t.Context(), s.Path(), 0)
+	must(t, err)
+	defer release()
+	save(t, s, store.Answer{Window: span(t, s, "import", "messages", hour(0), hour(1)), Request: 1}, whole(messages(0, 1)...))
+	for _, dir := range []string{filepath.Dir(folder), folder} {
+		info, err := os.Stat(dir)
+		must(t, err)
+		equal(t, "the mode of "+dir, info.Mode().Perm(), os.FileMode(0o700))
+	}
+	files, err := os.ReadDir(folder)
+	must(t, err)
+	if len(files) < 4 { // the file, its log with an index, and the lock
+		t.Errorf("files: %v", files)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		must(t, err)
+		equal(t, "the mode of "+f.Name(), info.Mode().Perm(), os.FileMode(0o600))
+	}
+}
+
+// cache is the content of a cache with some records.
+func cache(t *testing.T) []byte {
+	path := filepath.Join(t.TempDir(), "cache.db")
+	s, err := store.Open(t.Context(), path)
+	must(t, err)
+	save(t, s, store.Answer{Window: span(t, s, "import", "messages", hour(0), hour(1)), Request: 1}, whole(messages(0, 200)...))
+	must(t, s.Close())
+	return content(t, path)
+}
+
+// altered is what becomes of a file by some SQL.
+func altered(t *testing.T, file []byte, query string) []byte {
+	path := filepath.Join(t.TempDir(), "cache.db")
+	must(t, os.WriteFile(path, bytes.TrimSuffix(file, []byte("|")), 0o600))
+	db := raw(t, path)
+	_, err := db.Exec(query)
+	must(t, err)
+	must(t, db.Close())
+	return content(t, path)
+}
+
+func TestAFileThatCannotServeIsRefusedAndLeftAsItWas(t *testing.T) {
+	good := cache(t)
+	for _, row := range []struct {
+		name    string
+		content []byte
+		mode    os.FileMode
+		want    error
+	}{
+		{"someone else's database", altered(t, nil, `CREATE TABLE songs (title TEXT)`), 0o600, store.ErrForeign},
+		{"someone else's, marked as such", altered(t, nil, `PRAGMA application_id = 77; CREATE TABLE songs (title TEXT)`), 0o600, store.ErrForeign},
+		{"a newer cache", altered(t, good, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`), 0o600, store.ErrNewer},
+		{"no database", []byte(strings.Repeat("Dear diary, ", 2000)), 0o600, store.ErrDamaged},
+		{"a short note", []byte("Dear diary"), 0o600, store.ErrForeign},
+		{"a cache cut within its first page", good[:3000], 0o600, store.ErrDamaged},
+		{"a cache cut after its first page", good[:8192], 0o600, store.ErrDamaged},
+		{"a cache cut in the middle", good[:len(good)/2], 0o600, store.ErrDamaged},
+		{"a cache marked read-only", good, 0o400, store.ErrReadOnly},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "cache.db")
+			file := bytes.TrimSuffix(row.content, []byte("|"))
+			must(t, os.WriteFile(path, file, row.mode))
+			s, err := store.Open(t.Context(), path)
+			if !errors.Is(err, row.want) {
+				t.Errorf("the error is %v, want %v", err, row.want)
+			}
+			if err == nil {
+				must(t, s.Close())
+			}
+			left, err := os.ReadFile(path)
+			must(t, err)
+			if !bytes.Equal(left, file) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+	if _, err := store.Open(t.Context(), t.TempDir()); !errors.Is(err, store.ErrForeign) {
+		t.Errorf("a directory: %v", err)
+	}
+}
+
+// Killed while it makes a cache, the program leaves one of these.
+func TestACacheThatWasOnlyBegunIsCompleted(t *testing.T) {
+	good := cache(t)
+	for name, begun := range map[string][]byte{
+		"nothing":            nil,
+		"a mark":             altered(t, nil, `PRAGMA application_id = 1681027180`),
+		"no tables, no mark": altered(t, nil, `CREATE TABLE t (a); DROP TABLE t`),
+		"no migration": altered(t, good, `DROP VIEW conversations; DROP VIEW messages; DROP TABLE cache; DROP TABLE records; DROP TABLE aside;
+			DROP TABLE windows; DROP TABLE runs; DROP TABLE synced; DROP TABLE registrations; DROP TABLE sources; DROP TABLE agents;
+			DROP TABLE requests; DROP TABLE holds; DELETE FROM goose_db_version WHERE version_id > 0`),
+		"one migration": altered(t, good, `DROP VIEW conversations; DROP VIEW messages; DELETE FROM goose_db_version WHERE version_id > 1`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "cache.db")
+			must(t, os.WriteFile(path, bytes.TrimSuffix(begun, []byte("|")), 0o600))
+			s, err := store.Open(t.Context(), path)
+			must(t, err)
+			must(t, s.Close())
+			s = openAt(t, path)
+			save(t, s, store.Answer{Window: span(t, s, "import", "messages", hour(0), hour(1)), Request: 1}, whole(message(1, "new")))
+			equal(t, "the body", body(t, s, "messages", "m1"), message(1, "new").Body)
+		})
+	}
+}
+
+func TestACacheMayHaveAnyPath(t *testing.T) {
+	for _, name := range []string{"a b", "a?b=c&mode=ro", "a#b", "100%25", "søster ☕", "a'b;c", "+a@b:c"} {
+		if runtime.GOOS == "windows" && strings.ContainsAny(name, `?:`) {
+			continue
+		}
+		path := filepath.Join(t.TempDir(), name, name+".db")
+		s, err := store.Open(t.Context(), path)
+		must(t, err)
+		must(t, s.Close())
+		if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+			t.Errorf("%q was not written to: %v", name, err)
+		}
+	}
+	t.Chdir(t.TempDir())
+	for _, path := range []string{"cache.db", "./state/cache.db"} {
+		s, err := store.Open(t.Context(), path)
+		must(t, err)
+		must(t, s.Close())
+		if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+			t.Errorf("%q was not written to: %v", path, err)
+		}
+	}
+}
+
+func TestSeveralProcessesMayMakeACacheAtOnce(t *testing.T) {
+	for range 2 {
+		path := filepath.Join(t.TempDir(), "cache.db")
+		var processes sync.WaitGroup
+		connections := make([]string, 8)
+		for n := range connections {
+			processes.Go(func() {
+				s, err := store.Open(t.Context(), path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				connections[n] = s.Connection()
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		processes.Wait()
+		for _, c := range connections {
+			equal(t, "the connection", c, connections[0])
+		}
+	}
+}
