@@ -114,6 +114,19 @@ func retired(v any) bool { return record(v.(map[string]any)).is("is_deactivated"
 
 func listed(v any) bool { return len(record(v.(map[string]any)).list("value")) > 0 }
 
+func TestWhoLeftTakesNoConversationInTheSecondHalf(t *testing.T) {
+	w := dixatest.NewWorld(dixatest.Team{Seed: 1, From: start, To: start.AddDate(0, 0, 30)})
+	var last time.Time
+	for _, c := range decode[record](t, array(w.Conversations())) {
+		if c.text("assignee_name") == "Mogens Fjord" {
+			last = time.UnixMilli(int64(c["created_at"].(float64)))
+		}
+	}
+	if last.Before(start.AddDate(0, 0, 10)) || !last.Before(start.AddDate(0, 0, 15)) {
+		t.Errorf("the last conversation of the one who left began at %s", last)
+	}
+}
+
 func TestAnonymisedConversationsKeepNoContentInTheirMessages(t *testing.T) {
 	w := dixatest.NewWorld(dixatest.Team{Seed: 1, From: start, To: start.AddDate(0, 0, 40)})
 	gone, looked := map[any]bool{}, 0

@@ -121,6 +121,11 @@ func TestMembersWithoutValueMayBeLeftOut(t *testing.T) {
 	if strings.Contains(body, "null") || !strings.Contains(body, fmt.Sprintf(`"created_at":%d`, hour(3))) {
 		t.Errorf("the reply is %s", body)
 	}
+	put(t, s.World, "messages", fmt.Sprintf(`{"id":"m0","created_at":%d,"from":null,"text":"<b> & 😊","n":9007199254740993}`, hour(0)))
+	want := fmt.Sprintf(`[{"created_at":%d,"id":"m0","n":9007199254740993,"text":"<b> & 😊"},`, hour(0))
+	if got := get(s, allMessages()).Body.String(); !strings.HasPrefix(got, want) {
+		t.Errorf("the reply is %s, want what is left as it was: %s", got, want)
+	}
 }
 
 func TestFieldsLatelyAddedComeOnTop(t *testing.T) {

@@ -74,9 +74,10 @@ func TestChangingWhatAWorldReturnedDoesNotChangeTheWorld(t *testing.T) {
 }
 
 func TestEverythingInAWorldHappensInItsTime(t *testing.T) {
-	to := start.AddDate(0, 0, 30)
-	w := dixatest.NewWorld(dixatest.Team{Seed: 3, From: start, To: to})
-	inside := func(ms int64) bool { return ms >= start.UnixMilli() && ms < to.UnixMilli() }
+	from := start.Add(11 * time.Hour)
+	to := from.AddDate(0, 0, 30)
+	w := dixatest.NewWorld(dixatest.Team{Seed: 3, From: from, To: to})
+	inside := func(ms int64) bool { return ms >= from.UnixMilli() && ms < to.UnixMilli() }
 	for _, record := range slices.Concat(w.Conversations(), w.Messages()) {
 		for key, at := range timesIn(t, record) {
 			if !inside(at) && key != "rating_scheduled_for_timestamp" {
@@ -119,6 +120,31 @@ func timesIn(t *testing.T, record json.RawMessage) map[string]int64 {
 	return times
 }
 
+func TestAMadeWorldIsFilteredByWhatItsRecordsSay(t *testing.T) {
+	made := dixatest.NewWorld(dixatest.Team{Seed: 5, From: start, To: start.AddDate(0, 0, 10)})
+	put := new(dixatest.World)
+	for kind, records := range map[string][]json.RawMessage{"conversations": made.Conversations(), "messages": made.Messages()} {
+		for _, r := range records {
+			if err := put.Put(kind, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, path := range []string{
+		between("conversation_export", "created", hour(50), hour(100)),
+		between("conversation_export", "updated", hour(50), hour(100)),
+		between("conversation_export", "closed", hour(50), hour(100)),
+		between("conversation_export", "last_message_created", hour(50), hour(100)),
+		between("message_export", "created", hour(50), hour(100)),
+	} {
+		got := get(&dixatest.Server{World: made, Behaviour: unlimited}, path).Body.Bytes()
+		want := get(&dixatest.Server{World: put, Behaviour: unlimited}, path).Body.Bytes()
+		if len(got) < 1000 || !bytes.Equal(got, want) {
+			t.Errorf("%s gives %d bytes of a made world and %d of its records", path, len(got), len(want))
+		}
+	}
+}
+
 func TestIDsAreUniqueAndMessagesBelongToConversations(t *testing.T) {
 	w := dixatest.NewWorld(dixatest.Team{Seed: 4, From: start, To: start.AddDate(0, 0, 30)})
 	begun := map[int64]int64{}
@@ -137,8 +163,12 @@ func TestIDsAreUniqueAndMessagesBelongToConversations(t *testing.T) {
 		}
 		before = c
 	}
-	seen := map[string]bool{}
+	seen, at := map[string]bool{}, int64(0)
 	for _, m := range decode[lifted](t, array(w.Messages())) {
+		if m.CreatedAt < at {
+			t.Errorf("message %s is older than the one before", m.ID)
+		}
+		at = m.CreatedAt
 		if seen[string(m.ID)] {
 			t.Errorf("two messages have the id %s", m.ID)
 		}
