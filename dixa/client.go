@@ -14,7 +14,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -85,7 +84,7 @@ func (c Config) client(baseURL, authorization string) *resty.Client {
 		hc = *c.HTTP
 	}
 	return resty.NewWithClient(&hc).
-		SetBaseURL(strings.TrimRight(baseURL, "/")).
+		SetBaseURL(baseURL).
 		SetHeader("Authorization", authorization).
 		SetHeader("Accept", "application/json").
 		SetHeader("User-Agent", cmp.Or(c.UserAgent, "dixa2plecto")).

@@ -64,7 +64,7 @@ func TestWhatNeverEndsIsReadToTheLimit(t *testing.T) {
 	for _, row := range []struct {
 		head string
 		rest endless
-	}{{"", ' '}, {"[", ' '}, {"[{}", '\n'}, {"[1", '1'}, {`["`, 'x'}} {
+	}{{"", ' '}, {"[{}", '\n'}, {"[1", '1'}} {
 		body := &io.LimitedReader{R: io.MultiReader(strings.NewReader(row.head), row.rest), N: 1 << 40}
 		err := c.decode(body, func(Record, error) bool { return true })
 		if read := 1<<40 - body.N; !errors.Is(err, errTooLarge) || read > MaxRecord+4096 {

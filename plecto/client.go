@@ -14,7 +14,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -72,7 +71,7 @@ func New(cfg Config) *Client {
 		log:     cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
 	}
 	c.http = resty.NewWithClient(&hc).
-		SetBaseURL(strings.TrimRight(cmp.Or(cfg.URL, DefaultURL), "/")).
+		SetBaseURL(cmp.Or(cfg.URL, DefaultURL)).
 		SetDisableWarn(true). // of Basic over http, which only loopback may use
 		SetBasicAuth(cfg.Email, cfg.Password).
 		SetHeader("Accept", "application/json").

@@ -25,6 +25,8 @@ type Answer struct {
 type Batch struct {
 	Records []Record
 	Aside   []Aside
+	// Agents are people whom the records name. One that is known keeps its name: records tell how it once was.
+	Agents []Agent
 	// Whole says that the answer ended as it should: nothing of the window is missing.
 	Whole bool
 }
@@ -121,6 +123,9 @@ func (s *Store) saveBatch(ctx context.Context, tx *sql.Tx, a Answer, b Batch, sa
 		}
 	}
 	if err := s.update(ctx, tx, kind, changed); err != nil {
+		return err
+	}
+	if err := saveAgents(ctx, tx, b.Agents, false); err != nil {
 		return err
 	}
 	saved.Changed += inserted + len(changed)

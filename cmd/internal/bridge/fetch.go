@@ -3,8 +3,6 @@ package bridge
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 
 	"github.com/dixa2plecto/dixa2plecto/dixa"
 	"github.com/dixa2plecto/dixa2plecto/store"
@@ -21,8 +19,8 @@ type fetcher struct {
 	allowed  int   // requests left in the budget when the window was begun
 	records  int   // that have come, with those that came before
 	bytes    int64
-	// assignees are those of conversations, by id and e-mail. Of people who have left, the list of agents may not tell.
-	assignees map[[2]string]store.Agent
+	// assigned holds the ids and e-mails of assignees that have gone into a batch.
+	assigned map[[2]string]bool
 }
 
 // breaks is how often a window may break off before it is halved.
@@ -117,9 +115,6 @@ func (f *fetcher) download(ctx context.Context, w store.Window, t ticket) (store
 	stop()
 	for range batches { // after an error of the cache the reader may still hold one
 	}
-	if err == nil && len(f.assignees) > 0 {
-		err = f.Store.SaveAgents(context.WithoutCancel(ctx), slices.Collect(maps.Values(f.assignees)), false)
-	}
 	if err != nil {
 		return saved, err
 	}
@@ -150,8 +145,11 @@ func (f *fetcher) read(ctx context.Context, w store.Window, batches chan<- store
 		} else {
 			b.Records = append(b.Records, store.Record{Kind: f.kind, ID: r.ID, CSID: r.CSID, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Body: string(r.Body)})
 		}
-		if one, ok := agent(r.Assignee); ok {
-			f.assignees[[2]string{r.Assignee.ID, r.Assignee.Email}] = one
+		// Of people who have left, the list of agents may not tell any more.
+		person := [2]string{r.Assignee.ID, r.Assignee.Email}
+		if one, ok := agent(r.Assignee); ok && !f.assigned[person] {
+			f.assigned[person] = true
+			b.Agents = append(b.Agents, one)
 		}
 		if len(b.Records) >= batchRecords || size >= batchBytes {
 			send()

@@ -120,7 +120,7 @@ func (b *Bridge) fetch(ctx context.Context, run store.Run, left []store.Window, 
 	var kinds sync.WaitGroup
 	for i, kind := range run.Kinds {
 		all[i] = Imported{Kind: kind, From: run.Starts, To: run.Ends, Resumed: resumed}
-		f := &fetcher{Bridge: b, kind: kind, tally: &all[i], patience: patience{limit: b.Patience}, assignees: map[[2]string]store.Agent{}}
+		f := &fetcher{Bridge: b, kind: kind, tally: &all[i], patience: patience{limit: b.Patience}, assigned: map[[2]string]bool{}}
 		for _, w := range left {
 			if w.Kind == kind {
 				f.left = append(f.left, w)

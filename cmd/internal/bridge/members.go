@@ -82,7 +82,9 @@ func (m members) time(key string) any {
 			return time.UnixMilli(ms)
 		}
 	case float64:
-		return time.UnixMilli(int64(ms))
+		if ms != 0 {
+			return time.UnixMilli(int64(ms))
+		}
 	}
 	return nil
 }
