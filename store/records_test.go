@@ -69,6 +69,29 @@ func TestAnOlderBodyNeverReplacesANewer(t *testing.T) {
 	}
 }
 
+// Dixa's time of creation should not change; where it does, the id still tells the record.
+func TestARecordIsTheSameWhenItSaysAnotherTimeOfCreation(t *testing.T) {
+	for _, among := range []int{0, 120} { // alone, and among as many as one statement takes
+		s := open(t)
+		w := span(t, s, "import", "messages", hour(0), hour(1000))
+		save(t, s, store.Answer{Window: w, Request: 2}, store.Batch{Records: []store.Record{message(500, "first")}})
+		for _, row := range []struct {
+			request int64
+			text    string
+			want    string
+		}{{3, "moved", "moved"}, {1, "older", "moved"}} {
+			moved := message(700+int(row.request), row.text)
+			moved.ID = "m500"
+			save(t, s, store.Answer{Window: w, Request: row.request}, store.Batch{Records: append(messages(0, among), moved)})
+			want := message(703, row.want)
+			equal(t, "the body", body(t, s, "messages", "m500"), want.Body)
+		}
+		records, _, err := s.Count(t.Context(), "messages")
+		must(t, err)
+		equal(t, "records", records, among+1)
+	}
+}
+
 func TestTheNewestVersionStaysInWhateverOrderTheyCome(t *testing.T) {
 	s := open(t)
 	w := span(t, s, "import", "conversations", hour(0), hour(1))

@@ -12,36 +12,14 @@ package store
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
-
-// Why a file cannot serve as a cache.
-var (
-	ErrDamaged  = errors.New("the cache file is damaged")
-	ErrForeign  = errors.New("the file is not a cache of this program")
-	ErrNewer    = errors.New("the cache file was made by a newer version of this program")
-	ErrReadOnly = errors.New("the cache file is read-only")
-	// ErrFull means that the disk (or the file's limit) is full; what was committed before stands.
-	ErrFull = errors.New("no space left for the cache file")
-)
-
-// applicationID marks the file in SQLite's header: "d2pl".
-const applicationID = 0x6432706c
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // A Store is an open cache. Its methods may be called from several goroutines, and several processes may have the same
 // file open: each transaction is immediate, and waits for the others.
@@ -52,161 +30,6 @@ type Store struct {
 	reader     *sql.DB
 
 	insertMany, insertOne, updateOne, selectByID, selectByTime *sql.Stmt
-}
-
-// Open opens the cache at path, and makes it, its folder included, where there is none. Files it makes are readable by
-// their owner alone. It refuses a file it cannot serve with one of the errors above.
-func Open(ctx context.Context, path string) (*Store, error) {
-	for try := 1; ; try++ {
-		s := &Store{path: path}
-		err := s.open(ctx)
-		if err == nil {
-			return s, nil
-		}
-		s.Close()
-		// Of several processes that make a cache at once, all but one are told that it is busy, and that without a wait.
-		if e, ok := errors.AsType[*sqlite.Error](err); !ok || e.Code()&0xff != sqlite3.SQLITE_BUSY || try == openTries {
-			return nil, fmt.Errorf("store: opening %s: %w", path, explain(err))
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-}
-
-// openTries is how often Open tries to get at a cache that others are just making.
-const openTries = 10
-
-func (s *Store) open(ctx context.Context) error {
-	if err := touch(s.path); err != nil {
-		return err
-	}
-	empty, err := check(ctx, s.path)
-	if err != nil {
-		return err
-	}
-	// The order is the driver's: page_size has to come before the first write.
-	if s.writer, err = sql.Open("sqlite", dsn(s.path, "_txlock", "immediate", "_pragma", "page_size(8192)",
-		"_pragma", "cache_size(-16384)", "_pragma", "temp_store(MEMORY)", "_pragma", "wal_autocheckpoint(16000)",
-		"_journal_mode", "WAL", "_synchronous", "NORMAL")); err != nil {
-		return err
-	}
-	s.writer.SetMaxOpenConns(1)
-	if empty {
-		// Before anything else, so that a cache which was only just begun is known as one.
-		if _, err := s.writer.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d`, applicationID)); err != nil {
-			return err
-		}
-	}
-	if err := s.migrate(ctx); err != nil {
-		return err
-	}
-	if s.reader, err = sql.Open("sqlite", dsn(s.path, "_pragma", "cache_size(-8192)", "_query_only", "1")); err != nil {
-		return err
-	}
-	s.reader.SetMaxOpenConns(2)
-	if err := s.reader.QueryRowContext(ctx, `SELECT connection FROM cache`).Scan(&s.connection); err != nil {
-		return err
-	}
-	return s.prepare(ctx)
-}
-
-// touch makes an empty file with its folder, or makes sure that the one there can be written to.
-func touch(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("%w: it is a folder", ErrForeign)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if errors.Is(err, fs.ErrPermission) {
-		return ErrReadOnly
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	// The superuser may write to what is marked read-only; the mark is meant all the same.
-	if info, err := f.Stat(); err != nil {
-		return err
-	} else if info.Mode().Perm()&0o200 == 0 {
-		return ErrReadOnly
-	}
-	return nil
-}
-
-func dsn(path string, settings ...string) string {
-	q := "_busy_timeout=10000&_foreign_keys=1&_dqs=0&_error_rc=1"
-	for i := 0; i < len(settings); i += 2 {
-		q += "&" + settings[i] + "=" + url.QueryEscape(settings[i+1])
-	}
-	// https://sqlite.org/uri.html: a path with a drive letter takes a slash before it.
-	path = filepath.ToSlash(path)
-	if len(path) > 1 && path[1] == ':' {
-		path = "/" + path
-	}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q
-}
-
-// check looks whether the file is empty or a cache of this program. It changes nothing: the file may be someone else's.
-func check(ctx context.Context, path string) (empty bool, err error) {
-	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
-		return true, err
-	} else if info.Size() < 512 { // https://sqlite.org/fileformat2.html: the smallest page. SQLite would write over less.
-		return false, ErrForeign
-	}
-	empty, err = identify(ctx, path, "ro")
-	// A process that was killed while it wrote may have left a journal, which only a writer can roll back.
-	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code() == sqlite3.SQLITE_READONLY_ROLLBACK {
-		empty, err = identify(ctx, path, "rw")
-	}
-	return empty, err
-}
-
-func identify(ctx context.Context, path, mode string) (empty bool, err error) {
-	db, err := sql.Open("sqlite", dsn(path, "mode", mode))
-	if err != nil {
-		return false, err
-	}
-	defer db.Close()
-	// In this order: another process may just be making the cache, and marks it before it makes the tables.
-	var id, tables int
-	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err != nil {
-		return false, err
-	}
-	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
-		return false, err
-	}
-	if id != applicationID && tables > 0 {
-		return false, ErrForeign
-	}
-	return id != applicationID, nil
-}
-
-// migrate brings the tables up to this program's version, each step in a transaction of its own.
-func (s *Store) migrate(ctx context.Context) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, s.writer, dir)
-	if err != nil {
-		return err
-	}
-	for before := int64(-1); ; {
-		current, target, versionErr := p.GetVersions(ctx)
-		switch {
-		case versionErr != nil:
-			return versionErr
-		case current > target:
-			return ErrNewer
-		case current == target:
-			return nil
-		case current == before:
-			return err
-		}
-		before = current
-		_, err = p.Up(ctx) // fails where another process is quicker by a step: the version then tells
-	}
 }
 
 // Close writes the log back into the file, so that it is one file to keep or copy, and closes it.

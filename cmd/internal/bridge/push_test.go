@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -358,5 +359,24 @@ func TestRefusedCredentialsEndAPushAtOnce(t *testing.T) {
 			r.Errorf("the error is %v", err)
 		}
 		r.equal("requests with registrations", len(r.posts()), 1)
+	})
+}
+
+func TestAStoppedPushEndsItsRequestAndGoesOnLaterFromThere(t *testing.T) {
+	bubble(t, func(r *rig) {
+		src := r.link("messages")
+		r.cache(messages(0, 250)...)
+		r.plecto.Behaviour.Latency = 2 * time.Second
+		ctx, stop := context.WithCancelCause(r.Context())
+		time.AfterFunc(5*time.Second, func() { stop(ErrOutOfTime) }) // one request, that for the fields, is over, and one and a half more
+		all, err := r.Push(ctx, PushOptions{})
+		if err == nil {
+			r.Error("it says that all was sent")
+		}
+		r.equal("the push", tally(all[0]), "200 sent, 0 unchanged, 0 rejected, 2 requests")
+		r.equal("the next push", tally(r.pushed()), "50 sent, 200 unchanged, 0 rejected, 1 requests")
+		for _, reg := range r.plecto.Registrations(src.UUID) {
+			r.equal("writes of "+reg.ExternalID, reg.Writes, 1)
+		}
 	})
 }
