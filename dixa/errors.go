@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -111,6 +112,9 @@ func (c *Client) excerpt(body []byte) string {
 
 // unreachable says of an error without a reply whether it may pass.
 func unreachable(ctx context.Context, err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err // without the address, which says nothing new
+	}
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
 	case ctx.Err() != nil, untrusted:

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,6 +152,9 @@ func said(all []string, about string, reply any) []string {
 
 // unreachable says of an error without a whole reply whether it may pass.
 func unreachable(ctx context.Context, err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err // without the address, which says nothing new
+	}
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	if ctx.Err() != nil || untrusted {
 		return err

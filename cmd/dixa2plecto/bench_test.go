@@ -25,8 +25,8 @@ import (
 // The benchmarks run the program as it is released, against services in this process, and report ratios against
 // something in the same run, since times alone say more of the machine than of the program. Their table is in the README.
 
-// build makes the program as it is released.
-func build(b *testing.B) (program string) {
+// release builds the program as it is released.
+func release(b *testing.B) (program string) {
 	b.Helper()
 	program = filepath.Join(b.TempDir(), "dixa2plecto")
 	c := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
@@ -51,7 +51,7 @@ func newJob(b *testing.B, messages, days int) *job {
 	b.Helper()
 	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	to := from.AddDate(0, 0, days)
-	j := &job{B: b, program: build(b), cache: filepath.Join(b.TempDir(), "cache.db"), last: to.AddDate(0, 0, -1).Format(time.DateOnly),
+	j := &job{B: b, program: release(b), cache: filepath.Join(b.TempDir(), "cache.db"), last: to.AddDate(0, 0, -1).Format(time.DateOnly),
 		plecto: &plectotest.Server{Behaviour: plectotest.Behaviour{RegistrationsPerHour: -1, RequestsPerHour: -1}}}
 	dixa := httptest.NewServer(&dixatest.Server{
 		Bulk:      &dixatest.Bulk{Seed: 1, Messages: messages, From: from, To: to},

@@ -28,7 +28,7 @@ func (a *app) newProgress() progress {
 	case a.terminal():
 		return newBars(a.stderr.(*os.File))
 	}
-	return &lines{Writer: a.stderr, next: time.Now().Add(lineEvery)}
+	return &lines{Writer: a.stderr, next: time.Now().Add(lineEvery), told: map[string]bool{}}
 }
 
 type silent struct{ io.Writer }
@@ -36,14 +36,16 @@ type silent struct{ io.Writer }
 func (silent) report(bridge.Progress) {}
 func (silent) close()                 {}
 
-// lineEvery is how often plain lines tell of the progress; a wait is told at once.
+// lineEvery is how often plain lines tell of the progress. A wait is told at once, and so is a job that the limit makes
+// take a minute or more.
 const lineEvery = 30 * time.Second
 
 type lines struct {
 	io.Writer
 	mu    sync.Mutex
 	next  time.Time
-	until time.Time // of the wait last told
+	until time.Time       // of the wait last told
+	told  map[string]bool // by name, that it will take long
 }
 
 func (l *lines) report(p bridge.Progress) {
@@ -51,12 +53,17 @@ func (l *lines) report(p bridge.Progress) {
 	defer l.mu.Unlock()
 	now := time.Now()
 	waits := p.Until.Sub(now) > 2*time.Second && !p.Until.Equal(l.until)
-	if !waits && now.Before(l.next) {
+	long := p.Least >= time.Minute && !l.told[p.Flow+p.Name]
+	if !waits && !long && now.Before(l.next) {
 		return
 	}
 	text := fmt.Sprintf("dixa2plecto: %s %s: %s of %s", p.Flow, p.Name, thousands(p.Done), thousands(p.Total))
 	if p.Flow == "import" {
 		text += fmt.Sprintf(" windows, %s records, %.1f MB", thousands(p.Records), float64(p.Bytes)/1e6)
+	}
+	if long {
+		l.told[p.Flow+p.Name] = true
+		text += fmt.Sprintf("; the limit makes it take %s at least", p.Least)
 	}
 	if waits {
 		l.until = p.Until
@@ -129,7 +136,7 @@ func (b *bar) text() string {
 		text += fmt.Sprintf(", waits %s for %s", time.Until(p.Until).Round(time.Second), p.Why)
 	case p.Done > 0 && p.Done < p.Total:
 		rest := time.Duration(float64(elapsed) / float64(p.Done) * float64(p.Total-p.Done))
-		text += fmt.Sprintf(", %s to go", rest.Round(time.Second))
+		text += fmt.Sprintf(", %s to go", max(rest, p.Least).Round(time.Second))
 	}
 	return text
 }

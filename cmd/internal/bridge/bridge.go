@@ -31,7 +31,7 @@ var (
 	// ErrAllRefused: Plecto refuses everything a source sends, so that the cause is not in single rows.
 	ErrAllRefused = errors.New("everything is refused")
 	// ErrOutOfTime: the time that the command was given is over.
-	ErrOutOfTime = errors.New("out of time")
+	ErrOutOfTime = errors.New("the time for this command is over")
 )
 
 // A Bridge connects one Dixa organisation with one Plecto organisation. Flows that write (Import, Push, Sync) are to be
@@ -59,6 +59,8 @@ type Progress struct {
 	// Budget and Left say how many requests the budget still allows; Left is -1 where it is lifted.
 	Budget string
 	Left   int
+	// Least is how long the budget makes the rest take at the least.
+	Least time.Duration
 	// Until is set while the flow waits, and Why says for what.
 	Until time.Time
 	Why   string

@@ -80,3 +80,11 @@ func (b *Bridge) left(ctx context.Context, budget store.Budget) int {
 	}
 	return max(budget.Limit-used, 0)
 }
+
+// least returns how long a budget makes some requests take at the least, when it has left some.
+func least(budget store.Budget, left, requests int) time.Duration {
+	if budget.Limit <= 0 || requests <= left {
+		return 0
+	}
+	return time.Duration((requests-left+budget.Limit-1)/budget.Limit) * budget.Per
+}

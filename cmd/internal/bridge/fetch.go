@@ -161,8 +161,9 @@ func (f *fetcher) read(ctx context.Context, w store.Window, batches chan<- store
 }
 
 func (f *fetcher) progress() Progress {
+	budget := f.Limits.exports(f.kind)
 	return Progress{
 		Flow: "import", Name: f.kind, Done: f.tally.Windows, Total: f.tally.Windows + len(f.left),
-		Records: f.records, Bytes: f.bytes, Budget: f.Limits.exports(f.kind).Name, Left: f.allowed,
+		Records: f.records, Bytes: f.bytes, Budget: budget.Name, Left: f.allowed, Least: least(budget, f.allowed, len(f.left)),
 	}
 }

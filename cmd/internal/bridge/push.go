@@ -229,8 +229,10 @@ func (p *pusher) sum(ctx context.Context) error {
 }
 
 func (p *pusher) progress() Progress {
+	budget, total := p.Limits.registrations(), max(p.total, p.tally.Sent)
+	requests := (total - p.tally.Sent + plecto.MaxBatch - 1) / plecto.MaxBatch
 	return Progress{
-		Flow: "push", Name: p.tally.Source.Name, Done: p.tally.Sent, Total: max(p.total, p.tally.Sent),
-		Budget: p.Limits.registrations().Name, Left: p.allowed,
+		Flow: "push", Name: p.tally.Source.Name, Done: p.tally.Sent, Total: total,
+		Budget: budget.Name, Left: p.allowed, Least: least(budget, p.allowed, requests),
 	}
 }
