@@ -234,7 +234,7 @@ func (a *app) authStatus(ctx context.Context) error {
 			}
 			t.add(c.Name, value, c.From)
 		}
-		if err := t.print(a.stdout); err != nil {
+		if err := t.print(a.stdout); err != nil || len(checks) == 0 {
 			return err
 		}
 		fmt.Fprintln(a.stdout)

@@ -70,7 +70,7 @@ func exitCode(err error) int {
 		return exitFailed
 	case bridge.Temporary(err):
 		return exitTemporary
-	case errors.Is(err, bridge.ErrRejected):
+	case errors.Is(err, bridge.ErrRejected), errors.Is(err, bridge.ErrAside):
 		return exitPartly
 	}
 	return exitFailed
@@ -113,6 +113,8 @@ func hintFor(err error) string {
 		return "set PLECTO_URL to the address meant; credentials do not follow redirects"
 	case bridge.Temporary(err):
 		return "progress is kept: run the same command again later"
+	case errors.Is(err, bridge.ErrAside):
+		return "`dixa2plecto status` shows which and why; they are kept as they came, and taken over when they come back whole"
 	case errors.Is(err, bridge.ErrRejected):
 		return "see `dixa2plecto status --rejected`; once the cause is mended, `dixa2plecto push --retry-rejected`"
 	}

@@ -56,11 +56,12 @@ command that was stopped goes on where it was when it is run again.`,
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing when all goes well")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "log each request")
 	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
-	root.CompletionOptions.HiddenDefaultCmd = false
-	return a.group(root,
+	a.group(root,
 		a.authCommand(), a.sourcesCommand(), a.importCommand(), a.pushCommand(), a.syncCommand(),
 		a.statusCommand(), a.demoCommand(), a.versionCommand(),
 	)
+	root.InitDefaultCompletionCmd()
+	return root
 }
 
 // group makes a command that only holds others; for a word that is none of them it suggests what is near.

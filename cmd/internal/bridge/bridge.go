@@ -26,8 +26,10 @@ var (
 	ErrUsage = errors.New("wrong usage")
 	// ErrNoSource: nothing is linked that could be pushed to.
 	ErrNoSource = errors.New("no source is linked")
-	// ErrRejected: all was sent, and Plecto has rejected some of it; or some of an export was set aside.
+	// ErrRejected: all was sent, and Plecto rejects some of it.
 	ErrRejected = errors.New("done in part")
+	// ErrAside: all was fetched, and some of it could not be read and is set aside.
+	ErrAside = errors.New("done in part")
 	// ErrAllRefused: Plecto refuses everything a source sends, so that the cause is not in single rows.
 	ErrAllRefused = errors.New("everything is refused")
 	// ErrOutOfTime: the time that the command was given is over.

@@ -140,7 +140,7 @@ func (b *Bridge) fetch(ctx context.Context, run store.Run, left []store.Window, 
 		aside += one.Aside
 	}
 	if aside > 0 {
-		return all, fmt.Errorf("%w: %d records could not be read and are set aside", ErrRejected, aside)
+		return all, fmt.Errorf("%w: set aside since they could not be read: %d", ErrAside, aside)
 	}
 	return all, nil
 }

@@ -57,7 +57,7 @@ func TestAnImportAsksForItsKindsSideBySideAndForTheWindowsOfAKindInTurn(t *testi
 }
 
 func TestTheCacheIsTheSameHoweverDixaAnswers(t *testing.T) {
-	world := dixatest.NewWorld(dixatest.Team{Seed: 1, From: start, To: start.Add(40 * day), ConversationsPerDay: 5})
+	world := dixatest.NewWorld(dixatest.Team{Seed: 1, From: start, To: start.Add(40 * day), ConversationsPerDay: 3})
 	asked := Range{From: start, To: start.Add(40 * day)}
 	// taken is what the cache holds of the world, and Plecto after it.
 	taken := func(t *testing.T, change func(*dixatest.Behaviour)) map[string]string {
@@ -84,7 +84,7 @@ func TestTheCacheIsTheSameHoweverDixaAnswers(t *testing.T) {
 		return all
 	}
 	want := taken(t, func(*dixatest.Behaviour) {})
-	if len(want) < 1000 {
+	if len(want) < 500 {
 		t.Fatalf("only %d records and registrations", len(want))
 	}
 	for name, change := range map[string]func(*dixatest.Behaviour){

@@ -81,7 +81,7 @@ func (p *pusher) source(ctx context.Context, src store.Source, retry bool) (Push
 		err = sumErr
 	}
 	if err == nil && p.tally.Rejected > 0 {
-		err = fmt.Errorf("%w: Plecto rejects %d registrations", ErrRejected, p.tally.Rejected)
+		err = fmt.Errorf("%w: rejected by Plecto: %d", ErrRejected, p.tally.Rejected)
 	}
 	return p.tally, err
 }

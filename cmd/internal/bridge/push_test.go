@@ -86,55 +86,56 @@ func TestRefusedRowsStandAloneAndTheOthersGoOn(t *testing.T) {
 		bad      func(n int) bool
 		rejected int
 		requests int // at most
+		answer   plectotest.BadItem
 	}{
-		{"the first of a hundred", at(0), 1, 15},
-		{"the last of a hundred", at(99), 1, 15},
-		{"one in the middle", at(49), 1, 15},
-		{"one where halves are uneven", at(37), 1, 15},
-		{"the first thirty", func(n int) bool { return n < 30 }, 30, 100},
-		{"the last thirty", func(n int) bool { return n >= 70 }, 30, 100},
-		{"every tenth", func(n int) bool { return n%10 == 0 }, 10, 100},
-		{"every tenth but the first", func(n int) bool { return n%10 == 5 }, 10, 100},
+		{"the first of a hundred", at(0), 1, 15, plectotest.BadItemErrors},
+		{"the last of a hundred", at(99), 1, 15, plectotest.BadItemErrors},
+		{"one in the middle", at(49), 1, 15, plectotest.BadItemErrors},
+		{"one where halves are uneven", at(37), 1, 15, plectotest.BadItemErrors},
+		{"the first thirty", func(n int) bool { return n < 30 }, 30, 100, plectotest.BadItemErrors},
+		{"the last thirty", func(n int) bool { return n >= 70 }, 30, 100, plectotest.BadItemErrors},
+		{"every tenth", func(n int) bool { return n%10 == 0 }, 10, 100, plectotest.BadItemErrors},
+		{"every tenth but the first", func(n int) bool { return n%10 == 5 }, 10, 100, plectotest.BadItemErrors},
+		{"every tenth, where Plecto names none", func(n int) bool { return n%10 == 0 }, 10, 100, plectotest.BadItemDetail},
+		{"every tenth, where Plecto stores the others", func(n int) bool { return n%10 == 0 }, 10, 100, plectotest.BadItemLeftOut},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			for _, behaviour := range []plectotest.BadItem{plectotest.BadItemErrors, plectotest.BadItemLeftOut} {
-				bubble(t, func(r *rig) {
-					r.plecto.Behaviour.BadItem = behaviour
-					src := r.link("messages")
-					r.bad(row.bad)
-					r.cache(messages(0, 100)...)
-					all, err := r.Push(r.Context(), PushOptions{})
-					if !errors.Is(err, ErrRejected) {
-						r.Fatalf("the error is %v", err)
+			bubble(t, func(r *rig) {
+				r.plecto.Behaviour.BadItem = row.answer
+				src := r.link("messages")
+				r.bad(row.bad)
+				r.cache(messages(0, 100)...)
+				all, err := r.Push(r.Context(), PushOptions{})
+				if !errors.Is(err, ErrRejected) {
+					r.Fatalf("the error is %v", err)
+				}
+				r.equal("rejected", all[0].Rejected, row.rejected)
+				r.equal("sent", all[0].Sent, 100-row.rejected)
+				if all[0].Requests > row.requests {
+					r.Errorf("%d requests", all[0].Requests)
+				}
+				for _, reg := range r.plecto.Registrations(src.UUID) {
+					var n int
+					fmt.Sscanf(reg.ExternalID, "m%d", &n)
+					if row.bad(n) {
+						r.Errorf("%s is there", reg.ExternalID)
 					}
-					r.equal("rejected", all[0].Rejected, row.rejected)
-					r.equal("sent", all[0].Sent, 100-row.rejected)
-					if all[0].Requests > row.requests {
-						r.Errorf("%d requests", all[0].Requests)
+				}
+				rejections, err := r.Rejections(r.Context())
+				r.must(err)
+				for _, rej := range rejections {
+					var n int
+					fmt.Sscanf(rej.ExternalID, "m%d", &n)
+					if !strings.Contains(rej.Reason, fmt.Sprintf("row %d is bad", n)) {
+						r.Errorf("%s is rejected with the words %q", rej.ExternalID, rej.Reason)
 					}
-					for _, reg := range r.plecto.Registrations(src.UUID) {
-						var n int
-						fmt.Sscanf(reg.ExternalID, "m%d", &n)
-						if row.bad(n) {
-							r.Errorf("%s is there", reg.ExternalID)
-						}
-					}
-					rejections, err := r.Rejections(r.Context())
-					r.must(err)
-					for _, rej := range rejections {
-						var n int
-						fmt.Sscanf(rej.ExternalID, "m%d", &n)
-						if !strings.Contains(rej.Reason, fmt.Sprintf("row %d is bad", n)) {
-							r.Errorf("%s is rejected with the words %q", rej.ExternalID, rej.Reason)
-						}
-					}
-					posts := len(r.posts())
-					all, err = r.Push(r.Context(), PushOptions{})
-					if !errors.Is(err, ErrRejected) || len(r.posts()) != posts {
-						r.Errorf("a push of nothing but rejected ones: %v after %d requests", err, len(r.posts())-posts)
-					}
-				})
-			}
+				}
+				posts := len(r.posts())
+				_, err = r.Push(r.Context(), PushOptions{})
+				if !errors.Is(err, ErrRejected) || len(r.posts()) != posts {
+					r.Errorf("a push of nothing but rejected ones: %v after %d requests", err, len(r.posts())-posts)
+				}
+			})
 		})
 	}
 }
