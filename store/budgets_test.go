@@ -43,11 +43,11 @@ func most(at []time.Time, per time.Duration) int {
 	return most
 }
 
-// A day of requests, from two processes that are started anew now and then: neither exceeds the limit nor leaves much of it.
+// Half a day of requests, from two processes that are started anew now and then: neither exceeds the limit nor leaves much of it.
 func TestABudgetHoldsOverProcessesAndRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path, began := filepath.Join(t.TempDir(), "cache.db"), time.Now()
-		const hours = 24
+		const hours = 12
 		var mu sync.Mutex
 		var spent []time.Time
 		var processes sync.WaitGroup
@@ -79,7 +79,7 @@ func TestABudgetHoldsOverProcessesAndRestarts(t *testing.T) {
 		}
 		within := slices.DeleteFunc(spent, func(at time.Time) bool { return at.Sub(began) >= hours*time.Hour })
 		if allowed := hours * perHour.Limit; len(within) < allowed*95/100 {
-			t.Errorf("%d requests in a day, allowed are %d", len(within), allowed)
+			t.Errorf("%d requests in half a day, allowed are %d", len(within), allowed)
 		}
 	})
 }

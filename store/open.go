@@ -175,6 +175,10 @@ func (s *Store) migrate(ctx context.Context) error {
 		current, target, versionErr := p.GetVersions(ctx)
 		switch {
 		case versionErr != nil:
+			// Of a table of versions that cannot be read, goose says that it is there already.
+			if damage := quickCheck(ctx, s.writer); damage != nil {
+				return damage
+			}
 			return versionErr
 		case current > target:
 			return ErrNewer

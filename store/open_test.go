@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/dixa2plecto/dixa2plecto/store"
 )
@@ -123,6 +124,29 @@ func TestAFileThatCannotServeIsRefusedAndLeftAsItWas(t *testing.T) {
 	if _, err := store.Open(t.Context(), t.TempDir()); !errors.Is(err, store.ErrForeign) {
 		t.Errorf("a directory: %v", err)
 	}
+}
+
+func TestADamagedPageIsFoundByOpeningOrByACheck(t *testing.T) {
+	const page = 8192
+	good := bytes.TrimSuffix(cache(t), []byte("|"))
+	// In simulated time, since goose tries for some seconds to read its table.
+	synctest.Test(t, func(t *testing.T) {
+		for at := 0; at < len(good); at += page {
+			path := filepath.Join(t.TempDir(), "cache.db")
+			bad := bytes.Clone(good)
+			copy(bad[at:at+page], bytes.Repeat([]byte{0xa5}, page))
+			must(t, os.WriteFile(path, bad, 0o600))
+			s, err := store.Open(t.Context(), path)
+			if err == nil {
+				err = s.Check(t.Context())
+				must(t, s.Close())
+			}
+			if !errors.Is(err, store.ErrDamaged) {
+				t.Errorf("page %d is damaged, and the error is %v", at/page+1, err)
+			}
+		}
+	})
+	must(t, open(t).Check(t.Context()))
 }
 
 // Killed while it makes a cache, the program leaves one of these.

@@ -276,4 +276,10 @@ func TestWhatCouldNotBeTakenOverIsKeptUntilItComesBackWhole(t *testing.T) {
 	records, left, err := s.Count(t.Context(), "messages")
 	must(t, err)
 	equal(t, "records and what is left aside", []int{records, left}, []int{1, 2})
+
+	save(t, s, store.Answer{Window: w, Request: 4}, bad)
+	save(t, s, store.Answer{Window: w, Request: 5}, whole(message(1, "hi"))) // the same as before it went bad
+	_, left, err = s.Count(t.Context(), "messages")
+	must(t, err)
+	equal(t, "what is left aside", left, 2)
 }

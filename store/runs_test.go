@@ -197,7 +197,7 @@ func TestSyncsPlaceMovesWithEachWindowAndNeverBack(t *testing.T) {
 }
 
 func TestTheCoverageIsTheUnionOfTheWindowsDone(t *testing.T) {
-	seeded(t, 30, func(t *testing.T, r *rand.Rand) {
+	seeded(t, 15, func(t *testing.T, r *rand.Rand) {
 		s := open(t)
 		var covered [48]bool
 		for request := range int64(r.IntN(12)) {

@@ -51,15 +51,19 @@ func (s *Store) Close() error {
 // Check reads the whole file for structural damage, some hundred megabytes a second, and returns ErrDamaged where
 // there is some. Damage in a body is found when it is read.
 func (s *Store) Check(ctx context.Context) error {
-	var found string
-	err := s.reader.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found)
-	if err == nil && found != "ok" {
-		err = fmt.Errorf("%w (%s)", ErrDamaged, found)
-	}
-	if err != nil {
+	if err := quickCheck(ctx, s.reader); err != nil {
 		return fmt.Errorf("store: checking %s: %w", s.path, explain(err))
 	}
 	return nil
+}
+
+func quickCheck(ctx context.Context, db *sql.DB) error {
+	var found string
+	err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found)
+	if err == nil && found != "ok" {
+		err = fmt.Errorf("%w (%s)", ErrDamaged, found)
+	}
+	return err
 }
 
 // Path returns the file's path.
