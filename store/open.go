@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -64,9 +65,9 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	// The order is the driver's: page_size has to come before the first write.
-	if s.writer, err = sql.Open("sqlite", dsn(s.path, "_txlock", "immediate", "_pragma", "page_size(8192)",
+	if s.writer, err = connect(s.path, "_txlock", "immediate", "_pragma", "page_size(8192)",
 		"_pragma", "cache_size(-16384)", "_pragma", "temp_store(MEMORY)", "_pragma", "wal_autocheckpoint(16000)",
-		"_journal_mode", "WAL", "_synchronous", "NORMAL")); err != nil {
+		"_journal_mode", "WAL", "_synchronous", "NORMAL"); err != nil {
 		return err
 	}
 	s.writer.SetMaxOpenConns(1)
@@ -79,7 +80,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	if s.reader, err = sql.Open("sqlite", dsn(s.path, "_pragma", "cache_size(-8192)", "_query_only", "1")); err != nil {
+	if s.reader, err = connect(s.path, "_pragma", "cache_size(-8192)", "_query_only", "1"); err != nil {
 		return err
 	}
 	s.reader.SetMaxOpenConns(2)
@@ -113,17 +114,23 @@ func touch(path string) error {
 	return err
 }
 
-func dsn(path string, settings ...string) string {
+// connect readies a pool of connections to a file, with settings by name and value. The path is made absolute, since
+// some relative ones mean something else to SQLite, and a drive letter gets a slash before it.
+// https://sqlite.org/uri.html
+func connect(path string, settings ...string) (*sql.DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
 	q := "_busy_timeout=10000&_foreign_keys=1&_dqs=0&_error_rc=1"
 	for i := 0; i < len(settings); i += 2 {
 		q += "&" + settings[i] + "=" + url.QueryEscape(settings[i+1])
 	}
-	// https://sqlite.org/uri.html: a path with a drive letter takes a slash before it.
 	path = filepath.ToSlash(path)
-	if len(path) > 1 && path[1] == ':' {
+	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q
+	return sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q)
 }
 
 // check looks whether the file is empty or a cache of this program. It changes nothing: the file may be someone else's.
@@ -142,7 +149,7 @@ func check(ctx context.Context, path string) (empty bool, err error) {
 }
 
 func identify(ctx context.Context, path, mode string) (empty bool, err error) {
-	db, err := sql.Open("sqlite", dsn(path, "mode", mode))
+	db, err := connect(path, "mode", mode)
 	if err != nil {
 		return false, err
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // maxRefusals is how many requests, the first included, may be refused before anything of a batch is accepted: enough
-// to halve a hundred rows down to one, and to try six of the halves beside them.
+// to halve a hundred rows down to one, and to try seven others alone.
 const maxRefusals = 14
 
 // An isolation looks for the rows for whose sake Plecto refuses a batch.
@@ -37,22 +37,18 @@ func (p *pusher) isolate(ctx context.Context, batch []item, refusal error, place
 	} else if err := is.descend(ctx, batch); err != nil {
 		return err
 	}
+	if err := is.sample(ctx); err != nil {
+		return err
+	}
 	for len(is.beside) > 0 {
-		// Every half is tried before one is halved further: that is the soonest to tell a source from its rows.
-		halves := is.beside
-		is.beside = nil
-		var bad [][]item
-		for _, half := range halves {
-			if refused, err := is.refused(ctx, half); err != nil {
-				return err
-			} else if refused {
-				bad = append(bad, half)
-			}
+		next := is.beside[0]
+		is.beside = is.beside[1:]
+		bad, err := is.refused(ctx, next)
+		if err == nil && bad {
+			err = is.descend(ctx, next)
 		}
-		for _, half := range bad {
-			if err := is.descend(ctx, half); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 	}
 	if is.accepted == 0 && !is.plausible(batch) {
@@ -105,6 +101,22 @@ func (is *isolation) descend(ctx context.Context, rows []item) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// sample tries the last row of each half that is left, the largest half first, until one is accepted: a row alone is the
+// soonest to tell rows that are bad from a source that takes nothing.
+func (is *isolation) sample(ctx context.Context) error {
+	for i, half := range is.beside {
+		if is.accepted > 0 {
+			break
+		}
+		if _, err := is.refused(ctx, half[len(half)-1:]); err != nil {
+			return err
+		}
+		is.beside[i] = half[:len(half)-1]
+	}
+	is.beside = slices.DeleteFunc(is.beside, func(half []item) bool { return len(half) == 0 })
 	return nil
 }
 

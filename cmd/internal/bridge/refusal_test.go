@@ -36,6 +36,8 @@ func TestRefusedRowsStandAloneAndTheOthersGoOn(t *testing.T) {
 		{"one where halves are uneven", at(37), 1, 15, plectotest.BadItemErrors},
 		{"the first thirty", func(n int) bool { return n < 30 }, 30, 100, plectotest.BadItemErrors},
 		{"the last thirty", func(n int) bool { return n >= 70 }, 30, 100, plectotest.BadItemErrors},
+		{"the first ninety", func(n int) bool { return n < 90 }, 90, 250, plectotest.BadItemErrors},
+		{"every second, where Plecto names none", func(n int) bool { return n%2 == 0 }, 50, 250, plectotest.BadItemDetail},
 		{"every tenth", func(n int) bool { return n%10 == 0 }, 10, 100, plectotest.BadItemErrors},
 		{"every tenth but the first", func(n int) bool { return n%10 == 5 }, 10, 100, plectotest.BadItemErrors},
 		{"every tenth, where Plecto names none", func(n int) bool { return n%10 == 0 }, 10, 100, plectotest.BadItemDetail},
