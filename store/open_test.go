@@ -188,7 +188,10 @@ func TestACacheMayHaveAnyPath(t *testing.T) {
 		}
 	}
 	t.Chdir(t.TempDir())
-	for _, path := range []string{"cache.db", "./state/cache.db"} {
+	for _, path := range []string{"cache.db", "./state/cache.db", ":memory:"} {
+		if runtime.GOOS == "windows" && strings.Contains(path, ":") {
+			continue
+		}
 		s, err := store.Open(t.Context(), path)
 		must(t, err)
 		must(t, s.Close())

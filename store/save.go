@@ -150,7 +150,7 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, kind string, fresh []ver
 		args = args[:0]
 		for _, v := range chunk {
 			revision++
-			args = append(args, v.columns(kind, revision)...)
+			args = v.appendColumns(args, kind, revision)
 		}
 		statement, size := one, recordColumns
 		if len(chunk) == insertRows {
@@ -189,7 +189,7 @@ func (s *Store) update(ctx context.Context, tx *sql.Tx, kind string, changed []v
 	statement := tx.StmtContext(ctx, s.updateOne)
 	for _, v := range changed {
 		revision++
-		if _, err := statement.ExecContext(ctx, v.columns(kind, revision)...); err != nil {
+		if _, err := statement.ExecContext(ctx, v.appendColumns(nil, kind, revision)...); err != nil {
 			return err
 		}
 	}
@@ -208,9 +208,9 @@ func revisions(ctx context.Context, tx *sql.Tx, n int) (before int64, err error)
 // recordColumns counts the columns of a row of records.
 const recordColumns = 9
 
-// columns are the values of a record's row, those that find it last.
-func (v version) columns(kind string, revision int64) []any {
-	return []any{orNull(v.CSID), v.CreatedAt, orNull(v.UpdatedAt), v.request, v.hash, revision, v.Body, kind, v.ID}
+// appendColumns appends the values of a record's row, those that find it last.
+func (v version) appendColumns(args []any, kind string, revision int64) []any {
+	return append(args, orNull(v.CSID), v.CreatedAt, orNull(v.UpdatedAt), v.request, v.hash, revision, v.Body, kind, v.ID)
 }
 
 // prepare makes the statements of Save ready.

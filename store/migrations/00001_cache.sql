@@ -22,7 +22,7 @@ CREATE TABLE records (
     hash       INTEGER NOT NULL, -- xxHash64 of body
     revision   INTEGER NOT NULL, -- rises with every change of any record
     body       TEXT    NOT NULL,
-    PRIMARY KEY (kind, id)
+    PRIMARY KEY (id, kind)
 ) STRICT;
 
 -- Which records changed since?
