@@ -100,7 +100,8 @@ func (s *Store) saveBatch(ctx context.Context, tx *sql.Tx, a Answer, b Batch, sa
 	if err != nil {
 		return err
 	}
-	var fresh, changed []version
+	fresh := make([]version, 0, len(records))
+	var changed []version
 	for _, v := range records {
 		old, there := known[v.ID]
 		if !there || old.request < a.Since && (old.hash != v.hash || a.Window.counts(v.Record)) {

@@ -100,7 +100,8 @@ func (j *job) importAll() (took time.Duration, peak float64, records, changed in
 	return took, peak, doc.Runs[0].Records, doc.Runs[0].Changed
 }
 
-// copied copies the records with the sqlite3 shell into another file of the same tables and settings: the yardstick.
+// copied copies the finished records with the sqlite3 shell into another file with the same table and indexes, and as
+// safely: the yardstick. It gets four times the page cache.
 func (j *job) copied() time.Duration {
 	j.Helper()
 	target := filepath.Join(j.TempDir(), "copy.db")
@@ -111,8 +112,7 @@ func (j *job) copied() time.Duration {
 	const columns = "kind, id, csid, created_at, updated_at, request, hash, revision, body"
 	c := exec.Command("sqlite3", target)
 	c.Stdin = strings.NewReader(fmt.Sprintf(`
-		PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-		PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 16000;
+		PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536;
 		%s
 		ATTACH '%s' AS done;
 		INSERT INTO records (%s) SELECT %s FROM done.records;

@@ -10,14 +10,16 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// commands returns every command of the program that has something to do, by the words that call it.
+// commands returns every command of the program by the words that call it, without those that cobra adds: completion.
 func commands(t *testing.T) map[string]*cobra.Command {
 	all := map[string]*cobra.Command{}
 	var add func(c *cobra.Command)
 	add = func(c *cobra.Command) {
 		all[c.CommandPath()] = c
 		for _, below := range c.Commands() {
-			add(below)
+			if below.Name() != "completion" {
+				add(below)
+			}
 		}
 	}
 	add((&app{world: world{stdout: io.Discard, stderr: io.Discard}}).rootCommand())

@@ -16,9 +16,6 @@ func TestReadmeNamesEveryCommandFlagAndVariable(t *testing.T) {
 		return regexp.MustCompile(`(^|[^\w-])` + regexp.QuoteMeta(what) + `([^\w-]|$)`).MatchString(readme)
 	}
 	for name, c := range commands(t) {
-		if strings.HasPrefix(name, "dixa2plecto completion ") {
-			continue // cobra's, one for each shell
-		}
 		if short := strings.TrimPrefix(name, "dixa2plecto "); !names(short) {
 			t.Errorf("it does not name the command %s", short)
 		}

@@ -123,12 +123,12 @@ func (f *fetcher) download(ctx context.Context, w store.Window, t ticket) (store
 
 // read turns an export into batches.
 func (f *fetcher) read(ctx context.Context, w store.Window, batches chan<- store.Batch) error {
-	var b store.Batch
-	var size int
+	empty := func() store.Batch { return store.Batch{Records: make([]store.Record, 0, batchRecords)} }
+	b, size := empty(), 0
 	// Also when ctx has ended: what has come is saved, and download takes what Save does not.
 	send := func() {
 		batches <- b
-		b, size = store.Batch{}, 0
+		b, size = empty(), 0
 		f.report(f.progress())
 	}
 	export := dixa.Export{Kind: dixa.Kind(f.kind), By: dixa.By(w.By), Window: dixa.Window{From: w.Starts, To: w.Ends}}
