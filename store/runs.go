@@ -191,9 +191,20 @@ func finish(ctx context.Context, tx *sql.Tx, a Answer) error {
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE runs SET finished_at = ?
-		WHERE id = ? AND NOT EXISTS (SELECT 1 FROM windows WHERE run = ? AND done_at IS NULL)`, now, w.Run.ID, w.Run.ID)
-	return err
+	return nil
+}
+
+// FinishRun marks a run finished: its windows are done, and whoever asked for it is about to be told so. Until then the
+// same run goes on, if only to say that nothing is left.
+func (s *Store) FinishRun(ctx context.Context, r Run) error {
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET finished_at = ? WHERE id = ?`, millis(time.Now()), r.ID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store: finishing a run: %w", err)
+	}
+	return nil
 }
 
 // Synced returns up to where sync has asked for a kind; ok is false where no run of that kind has begun.

@@ -26,6 +26,16 @@ func TestAWindowIsDoneOnlyWithItsWholeAnswer(t *testing.T) {
 
 	save(t, s, store.Answer{Window: w, Request: 2}, store.Batch{Records: messages(0, 5)}, whole(messages(5, 10)...))
 	equal(t, "windows left after a whole answer", left(), 0)
+}
+
+func TestARunGoesOnUntilItIsSaidToBeFinished(t *testing.T) {
+	s := open(t)
+	w := span(t, s, "import", "messages", hour(0), hour(10))
+	save(t, s, store.Answer{Window: w, Request: 1}, whole(messages(0, 5)...))
+	_, left, ok, err := s.UnfinishedRun(t.Context(), w.Run)
+	must(t, err)
+	equal(t, "the run is unfinished, with nothing left", []any{ok, len(left)}, []any{true, 0})
+	must(t, s.FinishRun(t.Context(), w.Run))
 	_, _, ok, err = s.UnfinishedRun(t.Context(), w.Run)
 	must(t, err)
 	equal(t, "the run is unfinished", ok, false)
@@ -119,7 +129,7 @@ func TestARunThatIsBegunAgainReplacesTheUnfinishedOne(t *testing.T) {
 			s := open(t)
 			first := windows(t, s, row.first, hour(0), hour(10))[0].Run
 			then := windows(t, s, row.then, hour(0), hour(10))[0]
-			save(t, s, store.Answer{Window: then, Request: 1}, whole())
+			must(t, s.FinishRun(t.Context(), then.Run))
 			_, _, ok, err := s.UnfinishedRun(t.Context(), first)
 			must(t, err)
 			equal(t, "the first run is found", ok, !row.replaced)
@@ -234,7 +244,7 @@ func TestRunsAreShownNewestFirst(t *testing.T) {
 	for n := range 4 {
 		w := span(t, s, "import", "messages", hour(n), hour(n+1))
 		if n == 0 {
-			save(t, s, store.Answer{Window: w, Request: 1}, whole())
+			must(t, s.FinishRun(t.Context(), w.Run))
 		}
 	}
 	all, err := s.Runs(t.Context(), 3)

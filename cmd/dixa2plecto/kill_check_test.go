@@ -134,8 +134,8 @@ func (r *rig) spans(endpoint string) (spans []time.Duration) {
 	return spans
 }
 
-// runs counts the runs in the cache. Each but a pass's first is there because the kill before it came after the last
-// window, when there was nothing left to go on with.
+// runs counts the runs in the cache. Each but a pass's first is there because the kill before it came when the run was
+// finished, and only its program was not.
 func (r *rig) runs() (runs int) {
 	r.Helper()
 	var finished int

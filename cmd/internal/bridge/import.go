@@ -135,6 +135,9 @@ func (b *Bridge) fetch(ctx context.Context, run store.Run, left []store.Window, 
 	if err := errors.Join(errs...); err != nil {
 		return all, err
 	}
+	if err := b.Store.FinishRun(context.WithoutCancel(ctx), run); err != nil {
+		return all, err
+	}
 	aside := 0
 	for _, one := range all {
 		aside += one.Aside
