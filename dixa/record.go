@@ -120,11 +120,7 @@ func skip(b []byte, i int) int {
 	for ; i < len(b); i++ {
 		switch b[i] {
 		case '"':
-			for i++; b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
+			i = closing(b, i)
 			if depth == 0 {
 				return i + 1
 			}
@@ -144,6 +140,21 @@ func skip(b []byte, i int) int {
 		}
 	}
 	return i
+}
+
+// closing returns the index of the quote that closes the string opened at i: the first that is not escaped, which has an
+// even number of backslashes before it.
+func closing(b []byte, i int) int {
+	for {
+		i += 1 + bytes.IndexByte(b[i+1:], '"')
+		before := i
+		for b[before-1] == '\\' {
+			before--
+		}
+		if (i-before)%2 == 0 {
+			return i
+		}
+	}
 }
 
 // moment returns a time in Unix milliseconds; 0 is as good as absent.
