@@ -110,7 +110,8 @@ func (c *Client) get(ctx context.Context, client *resty.Client, what, path strin
 		return nil, fmt.Errorf("dixa: asking for %s: %w", what, unreachable(ctx, err))
 	}
 	c.log.DebugContext(ctx, "dixa", "request", path, "status", resp.StatusCode(), "took", time.Since(began))
-	w.body, w.idle = resp.RawBody(), c.idle
+	w.timer.Stop()
+	w.body, w.idle, w.timer = resp.RawBody(), c.idle, w.after(c.idle)
 	if resp.StatusCode() != http.StatusOK {
 		defer w.stop()
 		return nil, fmt.Errorf("dixa: asking for %s: %w", what, c.refusal(resp.RawResponse, w))
@@ -142,18 +143,22 @@ func (c *Client) call(ctx context.Context, what, path string, query map[string]s
 type watch struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	timer  *time.Timer
+	timer  *time.Timer // ends the wait for the reply, then that for its next bytes
 	idle   time.Duration
 	body   io.ReadCloser
 }
 
-var errStalled = errors.New("no answer for too long")
+var errStalled = errors.New("nothing came")
 
 func newWatch(ctx context.Context, answer time.Duration) *watch {
 	w := &watch{}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
-	w.timer = time.AfterFunc(answer, func() { w.cancel(fmt.Errorf("%w (%s)", errStalled, answer)) })
+	w.timer = w.after(answer)
 	return w
+}
+
+func (w *watch) after(limit time.Duration) *time.Timer {
+	return time.AfterFunc(limit, func() { w.cancel(fmt.Errorf("%w for %s", errStalled, limit)) })
 }
 
 func (w *watch) Read(p []byte) (int, error) {

@@ -31,8 +31,6 @@ type Config struct {
 	URL string
 	// Answer is how long a whole reply may take; 30 seconds when zero.
 	Answer time.Duration
-	// Company names on whose behalf the program writes, in the header that Plecto asks integrations for.
-	Company string
 	// UserAgent names the program to Plecto.
 	UserAgent string
 	// HTTP makes the requests; a client of its own when nil. Redirects are never followed, whatever it says.
@@ -81,9 +79,6 @@ func New(cfg Config) *Client {
 		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse })).
 		SetDoNotParseResponse(true).
 		SetLogger(discard{})
-	if cfg.Company != "" {
-		c.http.SetHeader("X-Company", cfg.Company)
-	}
 	return c
 }
 

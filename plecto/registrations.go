@@ -36,14 +36,14 @@ type Field struct {
 // AppendJSON appends the registration as Plecto takes it, its keys always in the same order.
 func (r Registration) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
-	b = appendMember(b, "data_source", r.DataSource)
-	b = appendMember(b, "external_id", r.ExternalID)
-	b = appendMember(b, "date", r.Date)
-	b = appendMember(b, "member_api_provider", r.MemberProvider)
-	b = appendMember(b, "member_api_id", r.MemberID)
-	b = appendMember(b, "member_name", r.MemberName)
+	b = appendPair(b, "data_source", r.DataSource)
+	b = appendPair(b, "external_id", r.ExternalID)
+	b = appendPair(b, "date", r.Date)
+	b = appendPair(b, "member_api_provider", r.MemberProvider)
+	b = appendPair(b, "member_api_id", r.MemberID)
+	b = appendPair(b, "member_name", r.MemberName)
 	for _, f := range r.Fields {
-		b = appendMember(b, f.Name, f.Value)
+		b = appendPair(b, f.Name, f.Value)
 	}
 	return append(b, '}')
 }
@@ -51,7 +51,7 @@ func (r Registration) AppendJSON(b []byte) []byte {
 // MarshalJSON makes a Registration a json.Marshaler.
 func (r Registration) MarshalJSON() ([]byte, error) { return r.AppendJSON(nil), nil }
 
-func appendMember(b []byte, name string, value any) []byte {
+func appendPair(b []byte, name string, value any) []byte {
 	if b[len(b)-1] != '{' {
 		b = append(b, ',')
 	}

@@ -75,7 +75,6 @@ func TestABatchIsOneArrayInOneRequest(t *testing.T) {
 			{"Accept", r.Header.Get("Accept"), "application/json"},
 			{"User-Agent", r.Header.Get("User-Agent"), "dixa2plecto/1.0"},
 			{"X-Integration", r.Header.Get("X-Integration"), "dixa2plecto/1.0"},
-			{"X-Company", r.Header.Get("X-Company"), "Example Nordic"},
 		} {
 			if row.got != row.want {
 				t.Errorf("%s is %q, want %q", row.name, row.got, row.want)
@@ -83,7 +82,7 @@ func TestABatchIsOneArrayInOneRequest(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusCreated)
 	}))
-	cfg.UserAgent, cfg.Company = "dixa2plecto/1.0", "Example Nordic"
+	cfg.UserAgent = "dixa2plecto/1.0"
 	if err := plecto.New(cfg).Register(t.Context(), rows); err != nil {
 		t.Fatal(err)
 	}

@@ -4,44 +4,46 @@ import (
 	"cmp"
 	"context"
 	"strings"
-	"time"
 
 	"github.com/dixa2plecto/dixa2plecto/dixa"
 	"github.com/dixa2plecto/dixa2plecto/store"
 )
 
-// agentsTime bounds the reading of the agents, without which an import can do.
-const agentsTime = 15 * time.Second
-
 // refreshAgents reads the organisation's agents into the cache: an exported message names its author by e-mail only.
-// Without the list, messages go to the people known already and the rest to the stand-in, so that trouble is a warning.
+// Without the list, messages go to the people known already and the rest to the stand-in, so that trouble that lasts is
+// a warning.
 func (b *Bridge) refreshAgents(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, agentsTime)
-	defer cancel()
-	var all []store.Agent
+	p := patience{limit: b.Patience}
+	progress := func() Progress { return Progress{Flow: "import", Name: "agents"} }
 	for key := ""; ; {
-		if _, err := b.spend(ctx, b.Limits.api(), Progress{Flow: "import", Name: "agents"}); err != nil {
-			b.Log.Warn("the agents were not read", "error", err)
-			return
+		var page []dixa.Agent
+		var next string
+		err := b.ask(ctx, b.Limits.api(), &p, progress, func(ctx context.Context, _ ticket) (err error) {
+			page, next, err = b.Dixa.Agents(ctx, key)
+			return err
+		})
+		if err == nil {
+			err = b.Store.SaveAgents(context.WithoutCancel(ctx), agents(page), true)
 		}
-		page, next, err := b.Dixa.Agents(ctx, key)
 		if err != nil {
 			b.Log.Warn("the agents were not read: messages of people not known yet are put under "+StandIn, "error", err)
 			return
 		}
-		for _, a := range page {
-			if one, ok := agent(a); ok {
-				all = append(all, one)
-			}
-		}
 		if next == "" {
-			break
+			return
 		}
 		key = next
 	}
-	if err := b.Store.SaveAgents(ctx, all, true); err != nil {
-		b.Log.Warn("the agents were not saved", "error", err)
+}
+
+func agents(page []dixa.Agent) []store.Agent {
+	var all []store.Agent
+	for _, a := range page {
+		if one, ok := agent(a); ok {
+			all = append(all, one)
+		}
 	}
+	return all
 }
 
 // agent returns an agent as the cache keeps one; ok is false where there is no id.

@@ -27,9 +27,9 @@ var (
 	// ErrNoSource: nothing is linked that could be pushed to.
 	ErrNoSource = errors.New("no source is linked")
 	// ErrRejected: all was sent, and Plecto rejects some of it.
-	ErrRejected = errors.New("done in part")
+	ErrRejected = errors.New("registrations are rejected")
 	// ErrAside: all was fetched, and some of it could not be read and is set aside.
-	ErrAside = errors.New("done in part")
+	ErrAside = errors.New("records are set aside")
 	// ErrAllRefused: Plecto refuses everything a source sends, so that the cause is not in single rows.
 	ErrAllRefused = errors.New("everything is refused")
 	// ErrOutOfTime: the time that the command was given is over.
@@ -90,6 +90,22 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 		}
 	})
 	return longer, func() { stop(); cancel(nil) }
+}
+
+// meanwhile runs something beside a flow. The function it returns waits for it to end, no longer than the patience.
+func (b *Bridge) meanwhile(ctx context.Context, run func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run(ctx)
+	}()
+	return func() {
+		enough := time.AfterFunc(b.Patience, func() { cancel(ErrOutOfTime) })
+		<-done
+		enough.Stop()
+		cancel(nil)
+	}
 }
 
 // sleep waits until a moment, or returns why ctx ended before.

@@ -52,7 +52,7 @@ type ticket struct {
 }
 
 // spend takes one request from a budget, and waits for it as long as it takes.
-func (b *Bridge) spend(ctx context.Context, budget store.Budget, p Progress) (ticket, error) {
+func (b *Bridge) spend(ctx context.Context, budget store.Budget, progress func() Progress) (ticket, error) {
 	for {
 		if ctx.Err() != nil {
 			return ticket{}, context.Cause(ctx)
@@ -61,16 +61,14 @@ func (b *Bridge) spend(ctx context.Context, budget store.Budget, p Progress) (ti
 		if err != nil || request != 0 {
 			return ticket{request, when}, err
 		}
-		p.Until, p.Why = when, "the limit of "+budget.Name
-		b.report(p)
-		if err := sleep(ctx, when); err != nil {
+		if err := b.wait(ctx, when, "the limit of "+budget.Name, progress); err != nil {
 			return ticket{}, err
 		}
 	}
 }
 
-// left returns how many requests a budget has left just now, -1 where it is lifted.
-func (b *Bridge) left(ctx context.Context, budget store.Budget) int {
+// remaining returns how many requests a budget has left just now, -1 where it is lifted.
+func (b *Bridge) remaining(ctx context.Context, budget store.Budget) int {
 	if budget.Limit <= 0 {
 		return -1
 	}

@@ -2,9 +2,11 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/dixa2plecto/dixa2plecto/dixa"
+	"github.com/dixa2plecto/dixa2plecto/plecto"
 	"github.com/dixa2plecto/dixa2plecto/store"
 )
 
@@ -25,7 +27,7 @@ func (b *Bridge) Check(ctx context.Context) (checks []Check, organization string
 		if until, err := spend(); err != nil {
 			c.Err = err
 		} else if !until.IsZero() {
-			c.Skipped = "its limit is reached until " + until.Local().Format(time.TimeOnly)
+			c.Skipped = "its limit is reached until " + until.UTC().Format(time.RFC3339)
 		} else {
 			c.Err = request()
 			c.OK = c.Err == nil
@@ -52,6 +54,10 @@ func (b *Bridge) Check(ctx context.Context) (checks []Check, organization string
 	if b.Plecto != nil {
 		ask("Plecto", b.once(ctx, b.Limits.plectoRest()), func() error {
 			_, err := b.Plecto.DataSources(ctx)
+			if e, ok := errors.AsType[*plecto.Error](err); ok && !Unauthorized(err) && !Temporary(err) && !errors.Is(err, plecto.ErrRedirected) {
+				b.Log.Debug("the data sources cannot be listed", "error", e)
+				return nil // a compatible endpoint may have no such list; the login it took
+			}
 			return err
 		})
 	}

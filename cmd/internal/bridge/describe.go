@@ -1,14 +1,16 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
+	"github.com/dixa2plecto/dixa2plecto/plecto"
 	"github.com/dixa2plecto/dixa2plecto/store"
 )
 
 // describe asks Plecto once which fields a data source has, and again as long as it lacks some. What Plecto does not
-// tell is assumed: the fields cannot be changed through the API, and where it shows them is not documented.
+// tell is assumed: where it shows fields is not documented.
 func (p *pusher) describe(ctx context.Context, src store.Source) (store.Source, error) {
 	if src.Fields != nil && len(missing(src)) == 0 {
 		return src, nil
@@ -17,17 +19,22 @@ func (p *pusher) describe(ctx context.Context, src store.Source) (store.Source, 
 	if err != nil || behind == 0 {
 		return src, err
 	}
-	if _, err := p.spend(ctx, p.Limits.plectoRest(), p.progress()); err != nil {
-		return src, err
+	var shown plecto.DataSource
+	err = p.ask(ctx, p.Limits.plectoRest(), &patience{}, p.progress, func(ctx context.Context, _ ticket) (err error) {
+		shown, err = p.Plecto.DataSource(ctx, src.UUID)
+		return err
+	})
+	if ctx.Err() != nil {
+		return src, context.Cause(ctx)
 	}
-	shown, err := p.Plecto.DataSource(ctx, src.UUID)
-	if err != nil || shown.UUID != "" && shown.UUID != src.UUID {
+	if temporary(err) {
 		p.Log.Debug("the data source's fields are assumed", "source", src.Name, "error", err)
 		return src, nil
 	}
-	src.Fields = shown.Fields
-	if shown.Title != "" {
-		src.Title = shown.Title
+	src.Fields = []string{} // shown none
+	if err == nil && (shown.UUID == "" || shown.UUID == src.UUID) {
+		src.Fields = append(src.Fields, shown.Fields...)
+		src.Title = cmp.Or(shown.Title, src.Title)
 	}
 	if lacks := missing(src); len(lacks) > 0 {
 		p.Log.Warn("the data source lacks fields, which are left out: add them in Plecto under Data sources", "source", src.Name, "fields", lacks)

@@ -36,7 +36,7 @@ func (f *fetcher) run(ctx context.Context) error {
 	}()
 	for len(f.left) > 0 {
 		w := f.left[0]
-		f.allowed = f.Bridge.left(ctx, f.Limits.exports(f.kind))
+		f.allowed = f.remaining(ctx, f.Limits.exports(f.kind))
 		f.report(f.progress())
 		err := f.window(ctx, w)
 		switch {
@@ -61,7 +61,7 @@ func (f *fetcher) run(ctx context.Context) error {
 // window asks for one window until it is done; errHalve says that halves of it are to be asked for.
 func (f *fetcher) window(ctx context.Context, w store.Window) error {
 	broke := 0
-	return f.ask(ctx, f.Limits.exports(f.kind), &f.patience, f.progress(), func(ctx context.Context, t ticket) error {
+	return f.ask(ctx, f.Limits.exports(f.kind), &f.patience, f.progress, func(ctx context.Context, t ticket) error {
 		if f.first == 0 {
 			f.first = t.request
 		}

@@ -14,7 +14,7 @@ type Field struct {
 	Type  Type
 	// From says in a few words what it is made of.
 	From  string
-	value func(members) any
+	value func(object) any
 }
 
 // Type is what a field's values are.
@@ -64,19 +64,19 @@ func taken(key, title string, t Type) Field {
 	f := Field{Key: key, Title: title, Type: t, From: key}
 	switch t {
 	case Text:
-		f.value = func(m members) any { return orNone(m.text(key)) }
+		f.value = func(o object) any { return orNone(o.text(key)) }
 	case Number:
-		f.value = func(m members) any { return m.number(key) }
+		f.value = func(o object) any { return o.number(key) }
 	case Time:
-		f.value = func(m members) any { return m.time(key) }
+		f.value = func(o object) any { return o.time(key) }
 	case YesNo:
-		f.value = func(m members) any { return m.yesNo(key) }
+		f.value = func(o object) any { return o.yesNo(key) }
 	}
 	return f
 }
 
-func closed(m members) any {
-	status := m.text("status")
+func closed(o object) any {
+	status := o.text("status")
 	if status == "" {
 		return nil
 	}

@@ -52,6 +52,8 @@ func (b *Bridge) Import(ctx context.Context, r Range) ([]Imported, error) {
 		for _, kind := range run.Kinds {
 			left = append(left, windows(run, kind, dixa.Created, run.Starts, run.Ends)...)
 		}
+		// Of the future there is nothing to ask for.
+		left = slices.DeleteFunc(left, func(w store.Window) bool { return w.Starts.After(run.Began) })
 		if run, left, err = b.start(ctx, run, left); err != nil {
 			return nil, err
 		}
@@ -112,12 +114,13 @@ func windows(run store.Run, kind string, by dixa.By, from, to time.Time) []store
 
 // fetch does the windows of a run, its kinds side by side and the windows of a kind one after another.
 func (b *Bridge) fetch(ctx context.Context, run store.Run, left []store.Window, resumed bool) ([]Imported, error) {
-	if slices.Contains(run.Kinds, string(dixa.Messages)) {
-		b.refreshAgents(ctx)
-	}
 	all := make([]Imported, len(run.Kinds))
 	errs := make([]error, len(run.Kinds))
 	var kinds sync.WaitGroup
+	if slices.Contains(run.Kinds, string(dixa.Messages)) {
+		stop := b.meanwhile(ctx, b.refreshAgents)
+		defer stop()
+	}
 	for i, kind := range run.Kinds {
 		all[i] = Imported{Kind: kind, From: run.Starts, To: run.Ends, Resumed: resumed}
 		f := &fetcher{Bridge: b, kind: kind, tally: &all[i], patience: patience{limit: b.Patience}, assigned: map[[2]string]bool{}}
@@ -135,6 +138,9 @@ func (b *Bridge) fetch(ctx context.Context, run store.Run, left []store.Window, 
 	if err := errors.Join(errs...); err != nil {
 		return all, err
 	}
+	if ctx.Err() != nil { // in the last request: what it asked for is done, and the run goes on from there
+		return all, context.Cause(ctx)
+	}
 	if err := b.Store.FinishRun(context.WithoutCancel(ctx), run); err != nil {
 		return all, err
 	}
@@ -143,7 +149,7 @@ func (b *Bridge) fetch(ctx context.Context, run store.Run, left []store.Window, 
 		aside += one.Aside
 	}
 	if aside > 0 {
-		return all, fmt.Errorf("%w: set aside since they could not be read: %d", ErrAside, aside)
+		return all, fmt.Errorf("%w: %d could not be read", ErrAside, aside)
 	}
 	return all, nil
 }

@@ -63,17 +63,17 @@ func (p *patience) moved() { p.since, p.wait = time.Time{}, 0 }
 
 // failed returns how long to wait before the next try; ok is false when the patience is over.
 func (p *patience) failed() (wait time.Duration, ok bool) {
-	now := time.Now()
 	if p.since.IsZero() {
-		p.since = now
+		p.since = time.Now()
 	}
+	left := p.limit - time.Since(p.since)
 	p.wait = min(max(2*p.wait, firstWait), lastWait)
-	return p.wait, now.Add(p.wait).Sub(p.since) <= p.limit
+	return min(p.wait, left), left > 0
 }
 
 // ask makes a request from a budget again and again until it succeeds, fails for good, or the patience is over. The
 // request in flight outlives ctx a little.
-func (b *Bridge) ask(ctx context.Context, budget store.Budget, p *patience, progress Progress, request func(context.Context, ticket) error) error {
+func (b *Bridge) ask(ctx context.Context, budget store.Budget, p *patience, progress func() Progress, request func(context.Context, ticket) error) error {
 	for {
 		t, err := b.spend(ctx, budget, progress)
 		if err != nil {
@@ -86,12 +86,9 @@ func (b *Bridge) ask(ctx context.Context, budget store.Budget, p *patience, prog
 			p.moved()
 			return nil
 		}
-		if wait, ok := throttled(err); ok {
-			b.Log.Warn("a limit is reached", "budget", budget.Name, "wait", wait, "error", err)
-			// A command that is being stopped leaves the word of the service to the next one.
-			if err := b.Store.Hold(context.WithoutCancel(ctx), budget, time.Now().Add(wait)); err != nil {
-				return err
-			}
+		if held, err := b.hold(ctx, budget, err); err != nil {
+			return err
+		} else if held {
 			continue
 		}
 		if !temporary(err) || ctx.Err() != nil {
@@ -99,13 +96,30 @@ func (b *Bridge) ask(ctx context.Context, budget store.Budget, p *patience, prog
 		}
 		wait, ok := p.failed()
 		if !ok {
-			return fmt.Errorf("%w (tried for %s)", err, p.limit)
+			return fmt.Errorf("%w (tried for %s)", err, time.Since(p.since).Round(time.Second))
 		}
 		b.Log.Warn("trying again", "in", wait, "error", err)
-		progress.Until, progress.Why = time.Now().Add(wait), "another try"
-		b.report(progress)
-		if err := sleep(ctx, progress.Until); err != nil {
+		if err := b.wait(ctx, time.Now().Add(wait), "another try", progress); err != nil {
 			return err
 		}
 	}
+}
+
+// hold keeps everyone from a budget for as long as an error says, and reports whether it says so. A command that is
+// being stopped leaves the word of the service to the next one.
+func (b *Bridge) hold(ctx context.Context, budget store.Budget, err error) (bool, error) {
+	wait, ok := throttled(err)
+	if !ok {
+		return false, nil
+	}
+	b.Log.Warn("a limit is reached", "budget", budget.Name, "wait", wait, "error", err)
+	return true, b.Store.Hold(context.WithoutCancel(ctx), budget, time.Now().Add(wait))
+}
+
+// wait tells of a wait and sits it out.
+func (b *Bridge) wait(ctx context.Context, until time.Time, why string, progress func() Progress) error {
+	p := progress()
+	p.Until, p.Why = until, why
+	b.report(p)
+	return sleep(ctx, until)
 }

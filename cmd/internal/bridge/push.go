@@ -26,6 +26,13 @@ type Pushed struct {
 	Requests  int // made to registrations, those that failed too
 }
 
+// add counts in what an earlier call sent to the same source.
+func (p *Pushed) add(before Pushed) {
+	p.Sent += before.Sent
+	p.Requests += before.Requests
+	p.Unchanged = max(p.Unchanged-before.Sent, 0)
+}
+
 // Push sends what is pending, one source after another and one request after another: never two for one registration,
 // never an older one after a newer. What Plecto accepts is marked before the next request, so that a kill repeats one
 // batch at most. ErrRejected says that a source has rejected registrations.
@@ -54,7 +61,10 @@ func (b *Bridge) Push(ctx context.Context, o PushOptions) ([]Pushed, error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("source %q: %w", src.Name, err))
 		}
-		if ctx.Err() != nil || Unauthorized(err) || broken(err) {
+		if err == nil && ctx.Err() != nil { // in its last request
+			errs = append(errs, context.Cause(ctx))
+		}
+		if ctx.Err() != nil || Unauthorized(err) || cacheFailed(err) {
 			break
 		}
 	}
@@ -81,7 +91,7 @@ func (p *pusher) source(ctx context.Context, src store.Source, retry bool) (Push
 		err = sumErr
 	}
 	if err == nil && p.tally.Rejected > 0 {
-		err = fmt.Errorf("%w: rejected by Plecto: %d", ErrRejected, p.tally.Rejected)
+		err = fmt.Errorf("%w: %d by Plecto", ErrRejected, p.tally.Rejected)
 	}
 	return p.tally, err
 }
@@ -100,7 +110,7 @@ func (p *pusher) push(ctx context.Context, src store.Source, retry bool) error {
 		}
 		p.mapping.source = src
 	}
-	p.tally.Source, p.allowed = src, p.left(ctx, p.Limits.registrations())
+	p.tally.Source, p.allowed = src, p.remaining(ctx, p.Limits.registrations())
 	if p.total, err = p.Store.Behind(ctx, src); err != nil {
 		return err
 	}
@@ -189,7 +199,7 @@ func (p *pusher) post(ctx context.Context, batch []item) error {
 		rows = append(rows, it.row)
 	}
 	budget := p.Limits.registrations()
-	err := p.ask(ctx, budget, &p.patience, p.progress(), func(ctx context.Context, _ ticket) error {
+	err := p.ask(ctx, budget, &p.patience, p.progress, func(ctx context.Context, _ ticket) error {
 		p.tally.Requests++
 		return p.Plecto.Register(ctx, rows)
 	})
@@ -218,13 +228,8 @@ func (p *pusher) mark(ctx context.Context, rows []item, reasons map[string]strin
 
 // sum completes the tally with what stands in the cache.
 func (p *pusher) sum(ctx context.Context) error {
-	rejected, err := p.Store.Rejected(ctx, p.tally.Source)
-	if err != nil {
-		return err
-	}
-	p.tally.Rejected = len(rejected)
-	accepted, err := p.Store.CountAccepted(ctx, p.tally.Source)
-	p.tally.Unchanged = max(accepted-p.tally.Sent, 0)
+	accepted, rejected, err := p.Store.CountRegistrations(ctx, p.tally.Source)
+	p.tally.Unchanged, p.tally.Rejected = max(accepted-p.tally.Sent, 0), rejected
 	return err
 }
 

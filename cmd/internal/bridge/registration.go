@@ -86,7 +86,7 @@ func (m *mapping) registration(r store.Record) (plecto.Registration, error) {
 }
 
 // member returns whom a record belongs to: a conversation to its assignee, a message to the agent who wrote it.
-func (m *mapping) member(record members) (id, name string) {
+func (m *mapping) member(record object) (id, name string) {
 	if m.source.Kind != string(dixa.Messages) {
 		id = record.text("assignee_id")
 		return id, cmp.Or(record.text("assignee_name"), record.text("assignee_email"), id)

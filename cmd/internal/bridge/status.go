@@ -83,12 +83,7 @@ func (b *Bridge) Status(ctx context.Context, zone *time.Location) (Status, error
 		if s.Pending, err = b.countPending(ctx, src); err != nil {
 			return st, err
 		}
-		rejected, err := b.Store.Rejected(ctx, src)
-		if err != nil {
-			return st, err
-		}
-		s.Rejected = len(rejected)
-		if s.Accepted, err = b.Store.CountAccepted(ctx, src); err != nil {
+		if s.Accepted, s.Rejected, err = b.Store.CountRegistrations(ctx, src); err != nil {
 			return st, err
 		}
 		st.Sources = append(st.Sources, s)

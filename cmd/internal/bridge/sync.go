@@ -17,8 +17,8 @@ const (
 	firstDays = 30 * 24 * time.Hour
 )
 
-// Sync imports what changed since the last time, and pushes it. Trouble with Dixa does not keep from Plecto what is in
-// the cache already.
+// Sync imports what changed since the last time, and pushes it. What was pending before goes out first: a long wait for
+// Dixa is not to keep it from Plecto, nor is trouble with Dixa.
 func (b *Bridge) Sync(ctx context.Context) ([]Imported, []Pushed, error) {
 	sources, err := b.Store.Sources(ctx)
 	if err != nil {
@@ -27,16 +27,25 @@ func (b *Bridge) Sync(ctx context.Context) ([]Imported, []Pushed, error) {
 	if len(sources) == 0 {
 		return nil, nil, ErrNoSource
 	}
+	before, pushErr := b.Push(ctx, PushOptions{})
+	if ctx.Err() != nil || cacheFailed(pushErr) {
+		return nil, before, pushErr
+	}
 	imported, err := b.importChanges(ctx, kindsOf(sources))
-	if ctx.Err() != nil || broken(err) {
-		return imported, nil, err
+	if ctx.Err() != nil || cacheFailed(err) || Temporary(pushErr) || Unauthorized(pushErr) {
+		return imported, before, errors.Join(err, pushErr)
 	}
 	pushed, pushErr := b.Push(ctx, PushOptions{})
+	for i, earlier := range before {
+		if i < len(pushed) && pushed[i].Source.ID == earlier.Source.ID {
+			pushed[i].add(earlier)
+		}
+	}
 	return imported, pushed, errors.Join(err, pushErr)
 }
 
-// broken reports whether the cache itself is in trouble.
-func broken(err error) bool {
+// cacheFailed reports whether the cache itself is in trouble.
+func cacheFailed(err error) bool {
 	for _, e := range []error{store.ErrDamaged, store.ErrFull, store.ErrReadOnly} {
 		if errors.Is(err, e) {
 			return true
@@ -58,7 +67,8 @@ func (b *Bridge) importChanges(ctx context.Context, kinds []string) ([]Imported,
 			return nil, err
 		}
 		if ok {
-			from = until.Add(-overlap)
+			// A place in the future was reached with a clock that was ahead.
+			from = earliest(until, now).Add(-overlap)
 			if kind == string(dixa.Conversations) {
 				by = dixa.Updated
 			}
@@ -73,4 +83,11 @@ func (b *Bridge) importChanges(ctx context.Context, kinds []string) ([]Imported,
 		return nil, err
 	}
 	return b.fetch(ctx, run, left, false)
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

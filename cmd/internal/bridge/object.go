@@ -10,17 +10,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// members are the members of a record's JSON object. Their accessors take absent, null and any type: Dixa documents
+// An object is a record's JSON object by member. Its accessors take absent, null and any type: Dixa documents
 // types, and its consumers have met others.
-type members map[string]jsontext.Value
+type object map[string]jsontext.Value
 
-// parse reads the members of a record. The last of two with one name counts.
-func parse(body string) (members, error) {
+// parse reads a record. The last of two with one name counts.
+func parse(body string) (object, error) {
 	dec := jsontext.NewDecoder(bytes.NewBufferString(body), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
 		return nil, fmt.Errorf("bridge: reading a record: it is not a JSON object")
 	}
-	m := make(members, 48)
+	o := make(object, 48)
 	for dec.PeekKind() != '}' {
 		name, err := dec.ReadToken()
 		if err != nil {
@@ -31,13 +31,13 @@ func parse(body string) (members, error) {
 		if err != nil {
 			return nil, fmt.Errorf("bridge: reading a record: %w", err)
 		}
-		m[key] = value.Clone()
+		o[key] = value.Clone()
 	}
-	return m, nil
+	return o, nil
 }
 
 // text returns a member as text: a list as its elements with commas between, an object as nothing.
-func (m members) text(key string) string { return textOf(m[key]) }
+func (o object) text(key string) string { return textOf(o[key]) }
 
 func textOf(v jsontext.Value) string {
 	switch v.Kind() {
@@ -63,8 +63,8 @@ func textOf(v jsontext.Value) string {
 }
 
 // number returns a member as an int64 or a float64, nil where it is none.
-func (m members) number(key string) any {
-	text := m.text(key)
+func (o object) number(key string) any {
+	text := o.text(key)
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return n
 	}
@@ -75,8 +75,8 @@ func (m members) number(key string) any {
 }
 
 // time returns a member in Unix milliseconds as a time.Time, nil where it is none.
-func (m members) time(key string) any {
-	switch ms := m.number(key).(type) {
+func (o object) time(key string) any {
+	switch ms := o.number(key).(type) {
 	case int64:
 		if ms != 0 {
 			return time.UnixMilli(ms)
@@ -90,8 +90,8 @@ func (m members) time(key string) any {
 }
 
 // yesNo returns a member as a bool, nil where it is none.
-func (m members) yesNo(key string) any {
-	switch strings.ToLower(m.text(key)) {
+func (o object) yesNo(key string) any {
+	switch strings.ToLower(o.text(key)) {
 	case "true", "1", "yes":
 		return true
 	case "false", "0", "no":
