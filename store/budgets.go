@@ -12,7 +12,7 @@ import (
 // processes.
 type Budget struct {
 	Name  string
-	Limit int // 0 lifts it
+	Limit int // 0 lifts it; holds are obeyed all the same
 	Per   time.Duration
 }
 
@@ -23,6 +23,9 @@ func (b Budget) span() time.Duration { return b.Per + b.Per/100 }
 // requestsKept is how long requests stay in the cache: longer than any budget counts them.
 const requestsKept = 24 * time.Hour
 
+// maxHold bounds holds: one that lasts longer comes from a clock that was ahead, or from a service that means for ever.
+const maxHold = 24 * time.Hour
+
 // Spend takes one request from a budget at once, and returns its number and when it counts from. Numbers rise: a higher
 // one was sent later. Where nothing is left it takes none, returns number 0 and the moment to try again.
 func (s *Store) Spend(ctx context.Context, b Budget) (request int64, when time.Time, err error) {
@@ -30,6 +33,9 @@ func (s *Store) Spend(ctx context.Context, b Budget) (request int64, when time.T
 		now := time.Now()
 		// A clock set back makes requests of the future: they count from now on.
 		if _, err := tx.ExecContext(ctx, `UPDATE requests SET at = ? WHERE budget = ? AND at > ?`, millis(now), b.Name, millis(now)); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM holds WHERE budget = ? AND until > ?`, b.Name, millis(now.Add(maxHold))); err != nil {
 			return err
 		}
 		free, err := freeAt(ctx, tx, b, now)
@@ -90,11 +96,12 @@ func freeAt(ctx context.Context, q querier, b Budget, now time.Time) (time.Time,
 	return free, nil
 }
 
-// Hold keeps everyone from spending from a budget before a moment, as the service asked.
+// Hold keeps everyone from spending from a budget before a moment, as the service asked, but no longer than a day.
 func (s *Store) Hold(ctx context.Context, b Budget, until time.Time) error {
+	ms := min(millis(until.Add(time.Millisecond-1)), millis(time.Now().Add(maxHold)))
 	err := s.tx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO holds (budget, until) VALUES (?, ?)
-			ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`, b.Name, millis(until.Add(time.Millisecond-1)))
+			ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`, b.Name, ms)
 		return err
 	})
 	if err != nil {

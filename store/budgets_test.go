@@ -184,3 +184,32 @@ func TestAClockSetBackDelaysABudgetByNoMoreThanItsSpan(t *testing.T) {
 		})
 	}
 }
+
+// Each bubble begins at the same moment: to the cache, the clock of the second is set back by the time that the first took.
+func TestAHoldFromAClockThatWasAheadIsLifted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache.db")
+	for _, slept := range []time.Duration{72 * time.Hour, 0} {
+		synctest.Test(t, func(t *testing.T) {
+			s, began := openAt(t, path), time.Now()
+			if slept == 0 {
+				_, at := spend(t, s, perHour)
+				equal(t, "spent after", at.Sub(began), time.Duration(0))
+				return
+			}
+			time.Sleep(slept)
+			must(t, s.Hold(t.Context(), perHour, time.Now().Add(time.Minute)))
+		})
+	}
+}
+
+func TestAHoldLastsADayAtMost(t *testing.T) {
+	for _, b := range []store.Budget{perHour, {Name: "lifted"}} {
+		synctest.Test(t, func(t *testing.T) {
+			s, began := open(t), time.Now()
+			time.Sleep(700 * time.Microsecond)
+			must(t, s.Hold(t.Context(), b, time.Now().AddDate(10, 0, 0)))
+			_, at := spend(t, s, b)
+			equal(t, "spent after", at.Sub(began), 24*time.Hour)
+		})
+	}
+}

@@ -4,14 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 	"time"
 )
 
 // A Span is a stretch of time: From is in it, To is not.
 type Span struct{ From, To time.Time }
 
-// Coverage returns the stretches of time that are in the cache whole for a kind: in order, apart from each other.
+// Coverage returns the stretches of time that are in the cache whole for a kind: in order, apart from each other. The
+// windows of a sync count too, although they ask for conversations by the time of their last change.
 func (s *Store) Coverage(ctx context.Context, kind string) ([]Span, error) {
 	var spans []Span
 	err := s.rows(ctx, `SELECT starts, covers FROM windows WHERE kind = ? AND covers > starts ORDER BY starts`, []any{kind}, func(rows *sql.Rows) error {
@@ -52,18 +52,28 @@ func (s *Store) Months(ctx context.Context, kind string, zone *time.Location) ([
 		return nil, nil
 	}
 	var months []Month
-	t := at(first.Int64).In(zone)
-	for t = time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, zone); t.UnixMilli() <= last.Int64; {
-		next := time.Date(t.Year(), t.Month()+1, 1, 0, 0, 0, 0, zone)
-		m := Month{Month: t.Format("2006-01")}
+	year, month, _ := at(first.Int64).In(zone).Date()
+	for ; ; month++ {
+		from, to := firstMoment(year, month, zone), firstMoment(year, month+1, zone)
+		if from.UnixMilli() > last.Int64 {
+			return months, nil
+		}
+		m := Month{Month: from.Format("2006-01")}
 		if err := s.reader.QueryRowContext(ctx, `SELECT count(*) FROM records WHERE kind = ? AND created_at >= ? AND created_at < ?`,
-			kind, t.UnixMilli(), next.UnixMilli()).Scan(&m.Records); err != nil {
+			kind, from.UnixMilli(), to.UnixMilli()).Scan(&m.Records); err != nil {
 			return nil, fmt.Errorf("store: counting months: %w", explain(err))
 		}
 		months = append(months, m)
-		t = next
 	}
-	return months, nil
+}
+
+// firstMoment returns when a month begins in a zone: at midnight or, where the clocks skip that, when they have done so.
+func firstMoment(year int, month time.Month, zone *time.Location) time.Time {
+	t := time.Date(year, month, 1, 0, 0, 0, 0, zone)
+	if t.Hour() > 12 { // time.Date went back into the day before
+		_, t = t.ZoneBounds()
+	}
+	return t
 }
 
 // Count returns how many records of a kind there are, and how many elements are set aside.
@@ -74,42 +84,4 @@ func (s *Store) Count(ctx context.Context, kind string) (records, aside int, err
 		return 0, 0, fmt.Errorf("store: counting %s: %w", kind, explain(err))
 	}
 	return records, aside, nil
-}
-
-// An AsideElement tells of an element that is set aside, without its body.
-type AsideElement struct{ Kind, ID, Reason string }
-
-// Aside returns up to limit elements that are set aside.
-func (s *Store) Aside(ctx context.Context, limit int) ([]AsideElement, error) {
-	var all []AsideElement
-	err := s.rows(ctx, `SELECT kind, coalesce(id, ''), reason FROM aside ORDER BY kind, rowid LIMIT ?`, []any{limit}, func(rows *sql.Rows) error {
-		var a AsideElement
-		err := rows.Scan(&a.Kind, &a.ID, &a.Reason)
-		all = append(all, a)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("store: reading what is set aside: %w", err)
-	}
-	return all, nil
-}
-
-// Runs returns the last few runs, newest first.
-func (s *Store) Runs(ctx context.Context, limit int) ([]Run, error) {
-	var all []Run
-	err := s.rows(ctx, `SELECT id, command, kinds, starts, ends, open, began_at, coalesce(finished_at, 0) FROM runs
-		WHERE replaced_at IS NULL ORDER BY id DESC LIMIT ?`, []any{limit}, func(rows *sql.Rows) error {
-		var r Run
-		var kinds string
-		var starts, ends, began, finished int64
-		err := rows.Scan(&r.ID, &r.Command, &kinds, &starts, &ends, &r.Open, &began, &finished)
-		r.Kinds = strings.Split(kinds, ",")
-		r.Starts, r.Ends, r.Began, r.FinishedAt = at(starts), at(ends), at(began), at(finished)
-		all = append(all, r)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("store: reading the last runs: %w", err)
-	}
-	return all, nil
 }

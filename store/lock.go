@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,11 +22,16 @@ func Lock(ctx context.Context, path string, wait time.Duration) (release func(),
 	if err := touch(path); err != nil {
 		return nil, fmt.Errorf("store: locking %s: %w", path, err)
 	}
-	l := flock.New(path+".lock", flock.SetPermissions(0o600))
-	ctx, cancel := context.WithTimeout(ctx, max(wait, 1))
-	defer cancel()
+	// By another name the cache is the same one.
+	file, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, fmt.Errorf("store: locking %s: %w", path, err)
+	}
+	l := flock.New(file+".lock", flock.SetPermissions(0o600))
 	got, err := l.TryLock()
 	if err == nil && !got && wait > 0 {
+		ctx, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
 		got, err = l.TryLockContext(ctx, 100*time.Millisecond)
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = nil

@@ -58,3 +58,16 @@ func TestALockIsWaitedForAsLongAsTold(t *testing.T) {
 		release()
 	})
 }
+
+func TestALinkToACacheHasTheSameLock(t *testing.T) {
+	path, link := filepath.Join(t.TempDir(), "cache.db"), filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Skipf("no links here: %v", err)
+	}
+	release, err := store.Lock(t.Context(), link, 0) // the first makes the file
+	must(t, err)
+	defer release()
+	if _, err := store.Lock(t.Context(), path, 0); !errors.Is(err, store.ErrLocked) {
+		t.Errorf("the second lock: %v", err)
+	}
+}

@@ -49,7 +49,11 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		if e, ok := errors.AsType[*sqlite.Error](err); !ok || e.Code()&0xff != sqlite3.SQLITE_BUSY || try == openTries {
 			return nil, fmt.Errorf("store: opening %s: %w", path, explain(err))
 		}
-		time.Sleep(50 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("store: opening %s: %w", path, context.Cause(ctx))
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }
 
@@ -115,8 +119,8 @@ func touch(path string) error {
 }
 
 // connect readies a pool of connections to a file, with settings by name and value. The path is made absolute, since
-// some relative ones mean something else to SQLite, and a drive letter gets a slash before it.
-// https://sqlite.org/uri.html
+// some relative ones mean something else to SQLite; a drive letter gets a slash before it, and the authority is empty, so
+// that the host of a Windows share is not taken for one. https://sqlite.org/uri.html
 func connect(path string, settings ...string) (*sql.DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -130,7 +134,7 @@ func connect(path string, settings ...string) (*sql.DB, error) {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
-	return sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q)
+	return sql.Open("sqlite", "file://"+(&url.URL{Path: path}).EscapedPath()+"?"+q)
 }
 
 // check looks whether the file is empty or a cache of this program. It changes nothing: the file may be someone else's.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/dixa2plecto/dixa2plecto/store"
 )
@@ -224,4 +226,21 @@ func TestSeveralProcessesMayMakeACacheAtOnce(t *testing.T) {
 			equal(t, "the connection", c, connections[0])
 		}
 	}
+}
+
+func TestOpeningWaitsNoLongerThanItsContext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache.db")
+	other := raw(t, path)
+	other.SetMaxOpenConns(1)
+	_, err := other.Exec(`CREATE TABLE t (a); DROP TABLE t; BEGIN IMMEDIATE`)
+	must(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 120*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		_, err := store.Open(ctx, path)
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != 120*time.Millisecond {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
 }

@@ -31,7 +31,7 @@ func (s *Store) Records(ctx context.Context, kind string, after int64, limit int
 func (s *Store) RecordsByID(ctx context.Context, kind string, ids []string) ([]Record, error) {
 	var all []Record
 	for chunk := range slices.Chunk(ids, lookupRows) {
-		found, err := s.query(ctx, `SELECT `+bodyColumns+` FROM records WHERE kind = ? AND id IN (`+places(len(chunk))+`)`, args(kind, chunk)...)
+		found, err := s.query(ctx, `SELECT `+bodyColumns+` FROM records WHERE kind = ? AND id IN (`+placeholders(len(chunk))+`)`, args(kind, chunk)...)
 		if err != nil {
 			return nil, err
 		}

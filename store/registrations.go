@@ -13,7 +13,6 @@ type Registration struct {
 	Record string // the record's id
 	// Hash is that of the registration last accepted, 0 where none was.
 	Hash uint64
-	Sent time.Time
 	// Rejection holds Plecto's words where it refused the registration with the hash Rejected.
 	Rejection string
 	Rejected  uint64
@@ -23,7 +22,7 @@ type Registration struct {
 func (s *Store) Registrations(ctx context.Context, src Source, ids []string) (map[string]Registration, error) {
 	known := make(map[string]Registration, len(ids))
 	for chunk := range slices.Chunk(ids, lookupRows) {
-		if err := s.registrations(ctx, `source = ? AND record IN (`+places(len(chunk))+`)`, args(src.ID, chunk), func(r Registration) {
+		if err := s.registrations(ctx, `source = ? AND record IN (`+placeholders(len(chunk))+`)`, args(src.ID, chunk), func(r Registration) {
 			known[r.Record] = r
 		}); err != nil {
 			return nil, err
@@ -40,12 +39,12 @@ func (s *Store) Rejected(ctx context.Context, src Source) ([]Registration, error
 }
 
 func (s *Store) registrations(ctx context.Context, where string, args []any, each func(Registration)) error {
-	err := s.rows(ctx, `SELECT record, coalesce(hash, 0), coalesce(sent_at, 0), coalesce(rejection, ''), coalesce(rejected, 0) FROM registrations WHERE `+where,
+	err := s.rows(ctx, `SELECT record, coalesce(hash, 0), coalesce(rejection, ''), coalesce(rejected, 0) FROM registrations WHERE `+where,
 		args, func(rows *sql.Rows) error {
 			var r Registration
-			var hash, rejected, sent int64
-			err := rows.Scan(&r.Record, &hash, &sent, &r.Rejection, &rejected)
-			r.Hash, r.Rejected, r.Sent = uint64(hash), uint64(rejected), at(sent)
+			var hash, rejected int64
+			err := rows.Scan(&r.Record, &hash, &r.Rejection, &rejected)
+			r.Hash, r.Rejected = uint64(hash), uint64(rejected)
 			each(r)
 			return err
 		})
@@ -85,19 +84,21 @@ func (s *Store) Mark(ctx context.Context, src Source, place int64, marks []Regis
 	return nil
 }
 
-// CountAccepted counts the registrations of a source that Plecto has accepted and not refused since.
-func (s *Store) CountAccepted(ctx context.Context, src Source) (int, error) {
-	return s.count(ctx, `SELECT count(*) FROM registrations WHERE source = ? AND hash IS NOT NULL AND rejection IS NULL`, src.ID)
+// CountRegistrations counts the registrations of a source by what Plecto last said of them.
+func (s *Store) CountRegistrations(ctx context.Context, src Source) (accepted, rejected int, err error) {
+	err = s.reader.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE rejection IS NULL), count(rejection) FROM registrations WHERE source = ?`, src.ID).
+		Scan(&accepted, &rejected)
+	if err != nil {
+		return 0, 0, fmt.Errorf("store: counting the registrations of source %q: %w", src.Name, explain(err))
+	}
+	return accepted, rejected, nil
 }
 
 // Behind counts the records that changed since a source's place: at most so many are pending.
-func (s *Store) Behind(ctx context.Context, src Source) (int, error) {
-	return s.count(ctx, `SELECT count(*) FROM records WHERE kind = ? AND revision > ?`, src.Kind, src.Place)
-}
-
-func (s *Store) count(ctx context.Context, query string, args ...any) (n int, err error) {
-	if err = s.reader.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
-		err = fmt.Errorf("store: counting: %w", explain(err))
+func (s *Store) Behind(ctx context.Context, src Source) (n int, err error) {
+	err = s.reader.QueryRowContext(ctx, `SELECT count(*) FROM records WHERE kind = ? AND revision > ?`, src.Kind, src.Place).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("store: counting the records behind source %q: %w", src.Name, explain(err))
 	}
-	return n, err
+	return n, nil
 }

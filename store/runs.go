@@ -43,7 +43,8 @@ func (w Window) counts(r Record) bool {
 }
 
 // StartRun begins a run with its windows. The first import of a kind also sets where sync starts for it. Unfinished runs
-// that the new one does again are given up: imports of the same range, and every sync.
+// that the new one does again are given up: imports of the same range, and every sync. A run without windows is finished
+// at once.
 func (s *Store) StartRun(ctx context.Context, r Run, windows []Window) (Run, error) {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
 		kinds := strings.Join(r.Kinds, ",")
@@ -52,8 +53,11 @@ func (s *Store) StartRun(ctx context.Context, r Run, windows []Window) (Run, err
 			millis(r.Began), r.Command, kinds, millis(r.Starts), r.Open, millis(r.Ends)); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO runs (command, kinds, starts, ends, open, began_at) VALUES (?, ?, ?, ?, ?, ?)`,
-			r.Command, kinds, millis(r.Starts), millis(r.Ends), r.Open, millis(r.Began))
+		if len(windows) == 0 {
+			r.FinishedAt = r.Began
+		}
+		res, err := tx.ExecContext(ctx, `INSERT INTO runs (command, kinds, starts, ends, open, began_at, finished_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			r.Command, kinds, millis(r.Starts), millis(r.Ends), r.Open, millis(r.Began), orNull(millis(r.FinishedAt)))
 		if err != nil {
 			return err
 		}
@@ -127,6 +131,26 @@ func (s *Store) WindowsLeft(ctx context.Context, r Run) ([]Window, error) {
 	return left, nil
 }
 
+// Runs returns the last few runs, newest first.
+func (s *Store) Runs(ctx context.Context, limit int) ([]Run, error) {
+	var all []Run
+	err := s.rows(ctx, `SELECT id, command, kinds, starts, ends, open, began_at, coalesce(finished_at, 0) FROM runs
+		WHERE replaced_at IS NULL ORDER BY id DESC LIMIT ?`, []any{limit}, func(rows *sql.Rows) error {
+		var r Run
+		var kinds string
+		var starts, ends, began, finished int64
+		err := rows.Scan(&r.ID, &r.Command, &kinds, &starts, &ends, &r.Open, &began, &finished)
+		r.Kinds = strings.Split(kinds, ",")
+		r.Starts, r.Ends, r.Began, r.FinishedAt = at(starts), at(ends), at(began), at(finished)
+		all = append(all, r)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: reading the last runs: %w", err)
+	}
+	return all, nil
+}
+
 // ExtendRun moves the end of an open run: the windows in drop, which are not done, make room for those in add.
 func (s *Store) ExtendRun(ctx context.Context, r Run, drop, add []Window) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
@@ -187,7 +211,7 @@ func finish(ctx context.Context, tx *sql.Tx, a Answer) error {
 	}
 	if w.Run.Command == "sync" {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO synced (kind, until) VALUES (?, ?)
-			ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`, w.Kind, covers); err != nil {
+			ON CONFLICT DO UPDATE SET until = iif(until > ?, excluded.until, max(until, excluded.until))`, w.Kind, covers, now); err != nil {
 			return err
 		}
 	}
@@ -207,7 +231,8 @@ func (s *Store) FinishRun(ctx context.Context, r Run) error {
 	return nil
 }
 
-// Synced returns up to where sync has asked for a kind; ok is false where no run of that kind has begun.
+// Synced returns up to where sync has asked for a kind, which lies in the future where the clock was ahead; ok is false
+// where no run of that kind has begun.
 func (s *Store) Synced(ctx context.Context, kind string) (until time.Time, ok bool, err error) {
 	var ms int64
 	err = s.reader.QueryRowContext(ctx, `SELECT until FROM synced WHERE kind = ?`, kind).Scan(&ms)

@@ -276,3 +276,42 @@ func TestMonthsAreThoseOfTheZone(t *testing.T) {
 	must(t, err)
 	equal(t, "the months of a kind without records", len(none), 0)
 }
+
+// Midnight may be skipped where the clocks go forward at it: in Asunción on the first of October 2023.
+func TestAMonthMayBeginLaterThanMidnight(t *testing.T) {
+	s := open(t)
+	asuncion, err := time.LoadLocation("America/Asuncion")
+	must(t, err)
+	october := time.Date(2023, 10, 1, 4, 0, 0, 0, time.UTC) // 01:00 there, right after 23:59 of the day before
+	records := []store.Record{message(1, ""), message(2, ""), message(3, "")}
+	records[0].CreatedAt = october.UnixMilli() - 1
+	records[1].CreatedAt = october.UnixMilli()
+	records[2].CreatedAt = time.Date(2023, 11, 1, 12, 0, 0, 0, asuncion).UnixMilli()
+	save(t, s, store.Answer{Window: span(t, s, "import", "messages", hour(0), hour(1)), Request: 1}, whole(records...))
+	got, err := s.Months(t.Context(), "messages", asuncion)
+	must(t, err)
+	equal(t, "the months", fmt.Sprint(got), "[{2023-09 1} {2023-10 1} {2023-11 1}]")
+}
+
+func TestSyncsPlaceComesBackFromTheFuture(t *testing.T) {
+	s := open(t)
+	ahead := time.Now().AddDate(10, 0, 0) // as a clock that was ahead leaves it
+	save(t, s, store.Answer{Window: span(t, s, "sync", "messages", hour(0), ahead), Request: 1}, whole())
+	save(t, s, store.Answer{Window: span(t, s, "sync", "messages", hour(0), hour(10)), Request: 2}, whole())
+	until, _, err := s.Synced(t.Context(), "messages")
+	must(t, err)
+	equal(t, "the place after a sync under a clock that is right", until, hour(10))
+}
+
+func TestARunWithoutWindowsIsFinishedAtOnce(t *testing.T) {
+	s := open(t)
+	r, err := s.StartRun(t.Context(), store.Run{Command: "import", Kinds: []string{"messages"}, Starts: hour(0), Ends: hour(0), Began: hour(20)}, nil)
+	must(t, err)
+	_, _, ok, err := s.UnfinishedRun(t.Context(), r)
+	must(t, err)
+	equal(t, "the run is unfinished", ok, false)
+	shown, err := s.Runs(t.Context(), 1)
+	must(t, err)
+	equal(t, "runs shown", shown, []store.Run{r})
+	equal(t, "it was finished", r.FinishedAt, hour(20))
+}

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // An Answer is Dixa's reply to one window's request.
@@ -31,16 +29,12 @@ type Batch struct {
 	Whole bool
 }
 
-// An Aside is an element of an export that could not be taken over as a record. It is kept until it comes back whole.
-type Aside struct {
-	ID     string // empty where none could be read
-	Reason string
-	Body   []byte
-}
-
 // Saved counts what became of an answer.
 type Saved struct {
-	Records int // distinct records read
+	// Records counts distinct records read. Only one that the cache held before the command, and that comes unchanged in
+	// several batches of the answer, counts with each: nothing is written that could tell, and a window may be too large
+	// to remember.
+	Records int
 	Changed int // of them, new or different
 	Aside   int // could not be taken over
 }
@@ -220,37 +214,17 @@ func (s *Store) prepare(ctx context.Context) error {
 	// transaction. Otherwise SQLite keeps each page that a statement touches a second time, to take back that
 	// statement alone. https://sqlite.org/tempfiles.html#statement_journal_files
 	insert := `INSERT OR IGNORE INTO records (csid, created_at, updated_at, request, hash, revision, body, kind, id) VALUES `
-	row := "(" + places(recordColumns) + ")"
+	row := "(" + placeholders(recordColumns) + ")"
 	for st, query := range map[**sql.Stmt]string{
 		&s.insertMany: insert + strings.Repeat(row+",", insertRows-1) + row,
 		&s.insertOne:  insert + row,
 		&s.updateOne: `UPDATE OR FAIL records SET csid = ?, created_at = ?, updated_at = ?, request = ?, hash = ?, revision = ?, body = ?
 			WHERE kind = ? AND id = ?`,
-		&s.selectByID:   `SELECT ` + versionColumns + ` FROM records WHERE kind = ? AND id IN (` + places(lookupRows) + `)`,
+		&s.selectByID:   `SELECT ` + versionColumns + ` FROM records WHERE kind = ? AND id IN (` + placeholders(lookupRows) + `)`,
 		&s.selectByTime: `SELECT ` + versionColumns + ` FROM records WHERE kind = ? AND created_at BETWEEN ? AND ? LIMIT ?`,
 	} {
 		var err error
 		if *st, err = s.writer.PrepareContext(ctx, query); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// setAside keeps what could not be taken over, and lets go of what now came back whole.
-func setAside(ctx context.Context, tx *sql.Tx, a Answer, b Batch) error {
-	for _, e := range b.Aside {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO aside (kind, hash, id, request, reason, body) VALUES (?, ?, nullif(?, ''), ?, ?, ?)
-			ON CONFLICT DO NOTHING`, a.Window.Kind, int64(xxhash.Sum64(e.Body)), e.ID, a.Request, e.Reason, e.Body); err != nil {
-			return err
-		}
-	}
-	var any bool
-	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM aside WHERE kind = ? AND id IS NOT NULL)`, a.Window.Kind).Scan(&any); err != nil || !any {
-		return err
-	}
-	for _, r := range b.Records {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM aside WHERE kind = ? AND id = ?`, a.Window.Kind, r.ID); err != nil {
 			return err
 		}
 	}

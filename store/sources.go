@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // ErrNotFound says that the cache holds no source of that name.
@@ -27,20 +26,17 @@ type Source struct {
 	// accepted under it.
 	Mapping  string
 	Accepted int64
-	Linked   time.Time
 }
 
 // Sources returns all sources in the order in which they were linked.
 func (s *Store) Sources(ctx context.Context) ([]Source, error) {
 	var all []Source
-	err := s.rows(ctx, `SELECT id, name, kind, uuid, title, coalesce(fields, 'null'), place, mapping, accepted, linked_at FROM sources ORDER BY id`, nil, func(rows *sql.Rows) error {
+	err := s.rows(ctx, `SELECT id, name, kind, uuid, title, coalesce(fields, 'null'), place, mapping, accepted FROM sources ORDER BY id`, nil, func(rows *sql.Rows) error {
 		var src Source
-		var linked int64
 		var fields []byte
-		if err := rows.Scan(&src.ID, &src.Name, &src.Kind, &src.UUID, &src.Title, &fields, &src.Place, &src.Mapping, &src.Accepted, &linked); err != nil {
+		if err := rows.Scan(&src.ID, &src.Name, &src.Kind, &src.UUID, &src.Title, &fields, &src.Place, &src.Mapping, &src.Accepted); err != nil {
 			return err
 		}
-		src.Linked = at(linked)
 		all = append(all, src)
 		return json.Unmarshal(fields, &all[len(all)-1].Fields)
 	})
@@ -66,10 +62,9 @@ func (s *Store) Source(ctx context.Context, name string) (Source, error) {
 
 // AddSource remembers a source and returns it with its ID. Name and UUID are each used once.
 func (s *Store) AddSource(ctx context.Context, src Source) (Source, error) {
-	src.Linked = time.Now()
 	err := s.tx(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO sources (name, kind, uuid, title, place, mapping, accepted, linked_at) VALUES (?, ?, ?, ?, 0, '', 0, ?)`,
-			src.Name, src.Kind, src.UUID, src.Title, millis(src.Linked))
+		res, err := tx.ExecContext(ctx, `INSERT INTO sources (name, kind, uuid, title, place, mapping, accepted) VALUES (?, ?, ?, ?, 0, '', 0)`,
+			src.Name, src.Kind, src.UUID, src.Title)
 		if err != nil {
 			return err
 		}

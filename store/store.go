@@ -66,10 +66,8 @@ func quickCheck(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// Path returns the file's path.
-func (s *Store) Path() string { return s.path }
-
-// Connection returns the connection's UUID, 32 hex digits: Plecto calls its like the credentials UUID.
+// Connection returns the UUID that stands in the webhook address, where Plecto's own integration has its credentials
+// UUID: 32 hex digits.
 func (s *Store) Connection() string { return s.connection }
 
 // tx runs fn in one immediate transaction.
@@ -129,7 +127,7 @@ func at(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// places returns n question marks for a list of values.
-func places(n int) string {
+// placeholders returns n question marks for a list of values.
+func placeholders(n int) string {
 	return strings.TrimSuffix(strings.Repeat("?,", n), ",")
 }

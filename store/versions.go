@@ -28,13 +28,13 @@ func (v version) olderThan(old version) bool {
 // newest hashes the records of one answer and keeps the newest of those that share an id.
 func newest(records []Record, request int64) []version {
 	all := make([]version, 0, len(records))
-	place := make(map[string]int, len(records))
+	index := make(map[string]int, len(records))
 	for _, r := range records {
 		v := version{Record: r, hash: hashOf(r.Body), request: request}
-		i, twice := place[r.ID]
+		i, twice := index[r.ID]
 		switch {
 		case !twice:
-			place[r.ID] = len(all)
+			index[r.ID] = len(all)
 			all = append(all, v)
 		case !v.olderThan(all[i]):
 			all[i] = v

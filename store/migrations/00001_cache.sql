@@ -42,6 +42,9 @@ CREATE TABLE aside (
     PRIMARY KEY (kind, hash)
 ) STRICT;
 
+-- Is this record, which came whole, still set aside?
+CREATE INDEX aside_by_id ON aside (kind, id) WHERE id IS NOT NULL;
+
 -- One command's range with all its kinds.
 CREATE TABLE runs (
     id          INTEGER PRIMARY KEY,
@@ -67,6 +70,7 @@ CREATE TABLE windows (
     covers  INTEGER           -- whole up to here: ends, or when the request began if that was earlier
 ) STRICT;
 
+-- What is left of a run?
 CREATE INDEX windows_by_run ON windows (run);
 
 -- Up to where sync has asked for each kind.
@@ -77,16 +81,15 @@ CREATE TABLE synced (
 
 -- Plecto data sources fed from here.
 CREATE TABLE sources (
-    id        INTEGER PRIMARY KEY,
-    name      TEXT    NOT NULL UNIQUE,
-    kind      TEXT    NOT NULL,
-    uuid      TEXT    NOT NULL UNIQUE, -- Plecto's, 32 hex digits
-    title     TEXT    NOT NULL,
-    fields    TEXT,                    -- JSON array of the fields that Plecto shows; null where it shows none
-    place     INTEGER NOT NULL,        -- every record up to this revision has been settled
-    mapping   TEXT    NOT NULL,        -- fingerprint of the mapping that place was reached with
-    accepted  INTEGER NOT NULL,        -- registrations Plecto has ever accepted under that mapping
-    linked_at INTEGER NOT NULL
+    id       INTEGER PRIMARY KEY,
+    name     TEXT    NOT NULL UNIQUE,
+    kind     TEXT    NOT NULL,
+    uuid     TEXT    NOT NULL UNIQUE,            -- Plecto's, 32 hex digits
+    title    TEXT    NOT NULL,
+    fields   TEXT    CHECK (json_valid(fields)), -- JSON array of the fields that Plecto shows; null where it shows none
+    place    INTEGER NOT NULL,                   -- every record up to this revision has been settled
+    mapping  TEXT    NOT NULL,                   -- fingerprint of the mapping that place was reached with
+    accepted INTEGER NOT NULL                    -- registrations Plecto has ever accepted under that mapping
 ) STRICT;
 
 -- What Plecto last said of a record's registration.
@@ -100,13 +103,14 @@ CREATE TABLE registrations (
     PRIMARY KEY (source, record)
 ) STRICT;
 
-CREATE INDEX registrations_rejected ON registrations (source) WHERE rejection IS NOT NULL;
+-- Which registrations does Plecto refuse?
+CREATE INDEX registrations_rejected ON registrations (source, record) WHERE rejection IS NOT NULL;
 
 -- The people of the Dixa organisation, for messages, which name their author by e-mail only.
 CREATE TABLE agents (
     id     TEXT PRIMARY KEY,
     name   TEXT NOT NULL,
-    emails TEXT NOT NULL -- JSON array, lower case
+    emails TEXT NOT NULL CHECK (json_valid(emails)) -- JSON array, lower case
 ) STRICT;
 
 -- Every request that a budget counts. Ids are never used twice: a higher one was sent later.
@@ -116,6 +120,7 @@ CREATE TABLE requests (
     at     INTEGER NOT NULL
 ) STRICT;
 
+-- How many requests of a budget still count?
 CREATE INDEX requests_by_budget ON requests (budget, at);
 
 -- Budgets that a service has told to wait.

@@ -1,0 +1,4 @@
+package store
+
+// Path returns the file's path.
+func (s *Store) Path() string { return s.path }
