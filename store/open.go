@@ -96,8 +96,8 @@ func (s *Store) open(ctx context.Context) error {
 
 // touch makes an empty file with its folder, or makes sure that the one there can be written to.
 func touch(path string) error {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("%w: it is a folder", ErrForeign)
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: it is a folder or a device", ErrForeign)
 	}
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	var f *os.File

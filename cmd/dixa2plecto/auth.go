@@ -1,19 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/dixa2plecto/dixa2plecto/cmd/internal/bridge"
-	"github.com/dixa2plecto/dixa2plecto/store"
 )
 
 func (a *app) authCommand() *cobra.Command {
@@ -38,7 +32,9 @@ and in that order.`,
   pass show dixa | dixa2plecto auth login --with-token
   printf '%s\n' "$TOKEN" "$PASSWORD" | dixa2plecto auth login --with-token --with-password --email plecto-api@example.com`,
 		Args: cobra.NoArgs,
-	}, func(ctx context.Context, _ []string) error { return a.login(ctx, email, withToken, withPassword) })
+	}, func(ctx context.Context, _ []string) error {
+		return noProgress(ctx, a.login(ctx, email, withToken, withPassword))
+	})
 	c.Flags().StringVar(&email, "email", "", "e-mail of the Plecto employee")
 	c.Flags().BoolVar(&withToken, "with-token", false, "read the Dixa token from standard input")
 	c.Flags().BoolVar(&withPassword, "with-password", false, "read the Plecto password from standard input")
@@ -50,12 +46,12 @@ func (a *app) login(ctx context.Context, email string, withToken, withPassword b
 	if err != nil {
 		return err
 	}
-	given, err := a.askCredentials(email, withToken, withPassword)
+	given, err := a.askCredentials(ctx, email, withToken, withPassword)
 	if err != nil {
 		return err
 	}
 	v := a.vault(cfg)
-	creds, err := v.load()
+	creds, err := v.load(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,88 +64,48 @@ func (a *app) login(ctx context.Context, email string, withToken, withPassword b
 	checks, organization := a.check(ctx, cfg, creds)
 	for _, c := range checks {
 		if c.Err != nil {
-			return fmt.Errorf("%s: %w; nothing was stored", c.Service, c.Err)
+			return fmt.Errorf("%w; nothing was stored", c.Err)
 		}
 	}
-	from, err := v.save(creds)
+	from, err := v.save(ctx, creds)
 	if err != nil {
 		return err
 	}
 	return a.result(struct {
-		OK           bool   `json:"ok"`
-		Organization string `json:"organization,omitempty"`
-		Stored       string `json:"stored"`
-	}{true, organization, from}, func() error {
+		OK           bool          `json:"ok"`
+		Organization string        `json:"organization,omitempty"`
+		Stored       string        `json:"stored"`
+		Services     []serviceJSON `json:"services"`
+	}{true, organization, from, answers(checks)}, func() error {
 		if organization != "" {
 			fmt.Fprintf(a.stdout, "Connected to %s.\n", plain(organization))
+		}
+		for _, c := range checks {
+			if c.Skipped != "" {
+				fmt.Fprintf(a.stdout, "%s was not asked: %s.\n", c.Service, plain(c.Skipped))
+			}
 		}
 		_, err := fmt.Fprintf(a.stdout, "Stored in the %s.\n", plain(from))
 		return err
 	})
 }
 
-// askCredentials reads credentials from standard input or asks for them on a terminal; those left empty are left out.
-func (a *app) askCredentials(email string, withToken, withPassword bool) (map[string]string, error) {
-	given := map[string]string{}
-	set := func(name, value string) {
-		if value = strings.TrimSpace(value); value != "" {
-			given[name] = value
-		}
+// noProgress says what to do about trouble in a command that makes none to be kept.
+func noProgress(ctx context.Context, err error) error {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return hinted{context.Cause(ctx), ""}
+	case exitCode(err) == exitTemporary:
+		return hinted{err, "try again later"}
 	}
-	set(plectoEmail, email)
-	if withToken || withPassword {
-		lines := bufio.NewReader(io.LimitReader(a.stdin, 1<<16))
-		for _, one := range []struct {
-			wanted bool
-			name   string
-		}{{withToken, dixaToken}, {withPassword, plectoPassword}} {
-			if !one.wanted {
-				continue
-			}
-			line, err := lines.ReadString('\n')
-			if strings.TrimSpace(line) == "" {
-				return nil, usagef("standard input has no line for %s (%v)", one.name, err)
-			}
-			set(one.name, line)
-		}
-		return given, nil
-	}
-	f, ok := a.stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return nil, hinted{usagef("standard input is not a terminal to ask on"), "use --with-token and --with-password, or set the environment"}
-	}
-	hidden := func(question string) (string, error) {
-		fmt.Fprint(a.stderr, question)
-		text, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(a.stderr)
-		return string(text), err
-	}
-	token, err := hidden("Dixa API token: ")
-	if err != nil {
-		return nil, err
-	}
-	set(dixaToken, token)
-	if email == "" {
-		fmt.Fprint(a.stderr, "Plecto e-mail: ")
-		line, err := bufio.NewReader(f).ReadString('\n')
-		if err != nil {
-			return nil, err
-		}
-		set(plectoEmail, line)
-	}
-	password, err := hidden("Plecto password: ")
-	set(plectoPassword, password)
-	if err == nil && len(given) == 0 {
-		err = usagef("nothing was entered")
-	}
-	return given, err
+	return err
 }
 
 // check asks the services that there are credentials for. The requests count in the budgets where there is a cache.
 func (a *app) check(ctx context.Context, cfg config, creds credentials) ([]bridge.Check, string) {
 	log := a.logger(a.stderr)
 	b := &bridge.Bridge{Limits: cfg.limits, Log: log}
-	if s, err := store.Open(ctx, cfg.db); err == nil {
+	if s, err := openExisting(ctx, cfg.db); err == nil {
 		defer s.Close()
 		b.Store = s
 	}
@@ -160,7 +116,7 @@ func (a *app) check(ctx context.Context, cfg config, creds credentials) ([]bridg
 	if creds[plectoPassword].value != "" && creds[plectoEmail].value != "" {
 		needs |= needPlecto
 	}
-	b.Dixa, b.Plecto = a.clients(cfg, creds, needs, 0, log)
+	b.Dixa, b.Plecto = a.clients(cfg, creds, needs, usualPatience, log)
 	return b.Check(ctx)
 }
 
@@ -171,7 +127,7 @@ func (a *app) authStatusCommand() *cobra.Command {
 		Example: `  dixa2plecto auth status
   dixa2plecto auth status --json`,
 		Args: cobra.NoArgs,
-	}, func(ctx context.Context, _ []string) error { return a.authStatus(ctx) })
+	}, func(ctx context.Context, _ []string) error { return noProgress(ctx, a.authStatus(ctx)) })
 }
 
 type credentialJSON struct {
@@ -187,12 +143,24 @@ type serviceJSON struct {
 	Skipped  string `json:"skipped,omitempty"`
 }
 
+func answers(checks []bridge.Check) []serviceJSON {
+	all := make([]serviceJSON, 0, len(checks))
+	for _, c := range checks {
+		s := serviceJSON{Service: c.Service, Accepted: c.OK, Skipped: c.Skipped}
+		if c.Err != nil {
+			s.Error = message(c.Err)
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
 func (a *app) authStatus(ctx context.Context) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
-	creds, err := a.lookup(cfg, credentialNames())
+	creds, err := a.lookup(ctx, cfg, credentialNames())
 	if err != nil {
 		return err
 	}
@@ -203,7 +171,7 @@ func (a *app) authStatus(ctx context.Context) error {
 		Organization string           `json:"organization,omitempty"`
 		Credentials  []credentialJSON `json:"credentials"`
 		Services     []serviceJSON    `json:"services"`
-	}{Profile: cfg.profile, Organization: organization, Services: []serviceJSON{}}
+	}{Profile: cfg.profile, Organization: organization, Services: answers(checks)}
 	var lacks []string
 	for _, name := range credentialNames() {
 		c := creds[name]
@@ -214,12 +182,7 @@ func (a *app) authStatus(ctx context.Context) error {
 	}
 	var failed error
 	for _, c := range checks {
-		s := serviceJSON{Service: c.Service, Accepted: c.OK, Skipped: c.Skipped}
-		if c.Err != nil {
-			s.Error = message(c.Err)
-			failed = errors.Join(failed, fmt.Errorf("%s: %w", c.Service, c.Err))
-		}
-		doc.Services = append(doc.Services, s)
+		failed = errors.Join(failed, c.Err)
 	}
 	if len(lacks) > 0 {
 		failed = errors.Join(missingCredentials(lacks), failed)
@@ -263,14 +226,14 @@ func (a *app) authLogoutCommand() *cobra.Command {
 		Example: `  dixa2plecto auth logout
   dixa2plecto auth logout --profile nordic`,
 		Args: cobra.NoArgs,
-	}, func(context.Context, []string) error {
+	}, func(ctx context.Context, _ []string) error {
 		cfg, err := a.config()
 		if err != nil {
 			return err
 		}
-		there, err := a.vault(cfg).clear()
+		there, err := a.vault(cfg).clear(ctx)
 		if err != nil {
-			return fmt.Errorf("forgetting the credentials: %w", err)
+			return noProgress(ctx, fmt.Errorf("forgetting the credentials: %w", err))
 		}
 		return a.result(struct {
 			OK      bool `json:"ok"`

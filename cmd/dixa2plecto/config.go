@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os/user"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -34,46 +36,55 @@ func (a *app) config() (config, error) {
 	if !profileName.MatchString(c.profile) {
 		return c, usagef("%q is no name for a profile: letters, digits, dots, dashes and underscores", c.profile)
 	}
-	c.db = cmp.Or(a.db, a.getenv("DIXA2PLECTO_DB"), filepath.Join(xdg.StateHome, "dixa2plecto", c.profile+".db"))
+	c.db = cmp.Or(a.db, a.getenv("DIXA2PLECTO_DB"), filepath.Join(a.stateHome(), "dixa2plecto", c.profile+".db"))
 	var err error
-	for name, to := range map[string]*string{
-		"DIXA_EXPORTS_URL": &c.exportsURL,
-		"DIXA_API_URL":     &c.apiURL,
-		"PLECTO_URL":       &c.plectoURL,
-	} {
-		if *to, err = a.baseURL(name); err != nil {
-			return c, err
-		}
+	if c.exportsURL, err = a.baseURL("DIXA_EXPORTS_URL", dixa.DefaultExportsURL); err != nil {
+		return c, err
+	}
+	if c.apiURL, err = a.baseURL("DIXA_API_URL", dixa.DefaultAPIURL); err != nil {
+		return c, err
+	}
+	if c.plectoURL, err = a.baseURL("PLECTO_URL", plecto.DefaultURL); err != nil {
+		return c, err
 	}
 	c.limits = bridge.DefaultLimits()
-	for name, to := range map[string]*int{
-		"DIXA_CONVERSATION_EXPORTS_PER_MINUTE": &c.limits.ConversationExportsPerMinute,
-		"DIXA_MESSAGE_EXPORTS_PER_MINUTE":      &c.limits.MessageExportsPerMinute,
-		"DIXA_API_REQUESTS_PER_SECOND":         &c.limits.DixaAPIRequestsPerSecond,
-		"PLECTO_REQUESTS_PER_HOUR":             &c.limits.PlectoRequestsPerHour,
+	for _, one := range []struct {
+		name  string
+		limit *int
+	}{
+		{"DIXA_CONVERSATION_EXPORTS_PER_MINUTE", &c.limits.ConversationExportsPerMinute},
+		{"DIXA_MESSAGE_EXPORTS_PER_MINUTE", &c.limits.MessageExportsPerMinute},
+		{"DIXA_API_REQUESTS_PER_SECOND", &c.limits.DixaAPIRequestsPerSecond},
+		{"PLECTO_REQUESTS_PER_HOUR", &c.limits.PlectoRequestsPerHour},
 	} {
-		text := strings.TrimSpace(a.getenv(name))
+		text := strings.TrimSpace(a.getenv(one.name))
 		if text == "" {
 			continue
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 {
-			return c, usagef("%s is %q: it takes a whole number, 0 for no limit", name, text)
+			return c, usagef("%s is %q: it takes a whole number, 0 for no limit", one.name, text)
 		}
-		*to = n
+		*one.limit = n
 	}
 	return c, nil
 }
 
+// stateHome is where programs keep what they can make again. Without HOME, as in an empty container, it lies in the home
+// that the system has for the user.
+func (a *app) stateHome() string {
+	u, err := user.Current()
+	if runtime.GOOS == "windows" || a.getenv("HOME") != "" || a.getenv("XDG_STATE_HOME") != "" || err != nil {
+		return xdg.StateHome
+	}
+	return filepath.Join(u.HomeDir, ".local", "state")
+}
+
 // baseURL reads an address from the environment.
-func (a *app) baseURL(name string) (string, error) {
+func (a *app) baseURL(name, fallback string) (string, error) {
 	text := strings.TrimSpace(a.getenv(name))
 	if text == "" {
-		return map[string]string{
-			"DIXA_EXPORTS_URL": dixa.DefaultExportsURL,
-			"DIXA_API_URL":     dixa.DefaultAPIURL,
-			"PLECTO_URL":       plecto.DefaultURL,
-		}[name], nil
+		return fallback, nil
 	}
 	address, err := parseBaseURL(text)
 	if err != nil {

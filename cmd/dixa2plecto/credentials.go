@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,7 +33,7 @@ func (credentials) String() string { return "***" }
 
 // lookup reads each credential from the environment, else from the file that the environment names, else from what
 // `auth login` stored.
-func (a *app) lookup(cfg config, names []string) (credentials, error) {
+func (a *app) lookup(ctx context.Context, cfg config, names []string) (credentials, error) {
 	found := make(credentials)
 	var stored credentials
 	for _, name := range names {
@@ -50,7 +51,7 @@ func (a *app) lookup(cfg config, names []string) (credentials, error) {
 		}
 		if stored == nil {
 			var err error
-			if stored, err = a.vault(cfg).load(); err != nil {
+			if stored, err = a.vault(cfg).load(ctx); err != nil {
 				return nil, err
 			}
 		}
@@ -79,7 +80,7 @@ func readSecret(path string) (string, error) {
 }
 
 // credentials returns what a command needs of them, or says which are missing and where to get them.
-func (a *app) credentials(cfg config, needs need) (credentials, error) {
+func (a *app) credentials(ctx context.Context, cfg config, needs need) (credentials, error) {
 	var names []string
 	if needs&needDixa != 0 {
 		names = append(names, dixaToken)
@@ -87,7 +88,7 @@ func (a *app) credentials(cfg config, needs need) (credentials, error) {
 	if needs&needPlecto != 0 {
 		names = append(names, plectoEmail, plectoPassword)
 	}
-	found, err := a.lookup(cfg, names)
+	found, err := a.lookup(ctx, cfg, names)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ With --listen both keep running, and the environment to use them is printed.`,
   dixa2plecto demo --listen`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, _ []string) error {
-		d, err := newDemo()
+		d, err := newDemo(time.Now().UTC())
 		if err != nil {
 			return err
 		}
@@ -51,6 +51,7 @@ With --listen both keep running, and the environment to use them is printed.`,
 // A demo is a simulated Dixa and a simulated Plecto that listen on loopback, and a folder for the cache.
 type demo struct {
 	world   *dixatest.World
+	today   time.Time // its first moment: the demo does not notice when the day ends
 	plecto  *plectotest.Server
 	sources []demoSource
 	folder  string
@@ -63,9 +64,9 @@ type demoSource struct{ kind, uuid string }
 // demoDays is how much the simulated Dixa holds: three windows.
 const demoDays = 90
 
-func newDemo() (d *demo, err error) {
-	now := time.Now().UTC()
+func newDemo(now time.Time) (d *demo, err error) {
 	d = &demo{
+		today:  startOfDay(now, 0),
 		world:  dixatest.NewWorld(dixatest.Team{Seed: 1, From: startOfDay(now, -demoDays), To: now}),
 		plecto: &plectotest.Server{Email: "demo@example.com", Password: "demo-password"},
 	}
@@ -144,7 +145,7 @@ func (a *app) runDemo(ctx context.Context, d *demo) error {
 		commands = append(commands, []string{"sources", "link", s.kind, s.uuid})
 	}
 	commands = append(commands,
-		[]string{"import", "--from", fmt.Sprintf("-%dd", demoDays), "--to", "yesterday"},
+		[]string{"import", "--from", startOfDay(d.today, -demoDays).Format(time.DateOnly), "--to", startOfDay(d.today, -1).Format(time.DateOnly)},
 		[]string{"push"},
 		[]string{"status"},
 	)
@@ -170,7 +171,6 @@ func (a *app) compareDemo(d *demo) error {
 		Messages      int  `json:"messages"`
 		Members       int  `json:"members"`
 	}{OK: true, Members: len(d.plecto.Members())}
-	today := startOfDay(time.Now().UTC(), 0).UnixMilli()
 	for i, held := range []struct {
 		records []json.RawMessage
 		count   *int
@@ -186,7 +186,7 @@ func (a *app) compareDemo(d *demo) error {
 			if err := dec.Decode(&r); err != nil {
 				return err
 			}
-			if r.CreatedAt < today {
+			if r.CreatedAt < d.today.UnixMilli() {
 				want[fmt.Sprint(r.ID)] = true
 			}
 		}

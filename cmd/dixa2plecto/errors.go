@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -131,12 +132,12 @@ func (a *app) printError(err error, code int) {
 		fmt.Fprintln(a.stderr, githubError(text))
 	}
 	if a.json {
-		a.printJSON(a.stderr, struct {
+		_ = printJSON(a.stderr, struct {
 			OK    bool   `json:"ok"`
 			Code  int    `json:"code"`
 			Error string `json:"error"`
 			Hint  string `json:"hint,omitempty"`
-		}{false, code, text, hint}, false)
+		}{false, code, text, hint}, false) // there is nowhere else to say that it cannot be written
 		return
 	}
 	fmt.Fprintf(a.stderr, "dixa2plecto: error: %s\n", plain(text))
@@ -145,7 +146,7 @@ func (a *app) printError(err error, code int) {
 	}
 }
 
-// message puts an error into one line.
+// message puts an error into one line, and says once what several parts of a command met alike.
 func message(err error) string {
 	text := err.Error()
 	if errors.Is(err, bridge.ErrUsage) {
@@ -154,5 +155,11 @@ func message(err error) string {
 	if errors.Is(err, context.Canceled) && text == context.Canceled.Error() {
 		text = "stopped"
 	}
-	return strings.ReplaceAll(text, "\n", "; ")
+	var parts []string
+	for part := range strings.SplitSeq(text, "\n") {
+		if !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, "; ")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -13,13 +14,13 @@ func githubError(text string) string {
 }
 
 // summarize appends a table to the summary of a GitHub Actions step, where there is one.
-func (a *app) summarize(title string, t table) error {
+func (a *app) summarize(t table) error {
 	path := a.getenv("GITHUB_STEP_SUMMARY")
 	if a.getenv("GITHUB_ACTIONS") != "true" || path == "" {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n", markdown(title))
+	fmt.Fprintf(&b, "### %s\n\n", markdown(t.title))
 	row := func(cells []string) {
 		for _, c := range cells {
 			b.WriteString("| " + markdown(c) + " ")
@@ -33,11 +34,10 @@ func (a *app) summarize(title string, t table) error {
 	}
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("writing the step summary: %w", err)
+		return err
 	}
-	defer f.Close()
 	_, err = fmt.Fprintln(f, b.String())
-	return err
+	return errors.Join(err, f.Close())
 }
 
 // markdown makes text mean only itself in Markdown and HTML.

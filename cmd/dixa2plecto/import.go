@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -53,8 +52,8 @@ func (a *app) runImport(ctx context.Context, o importOptions) error {
 	if err != nil {
 		return err
 	}
-	var r bridge.Range
-	if r.From, r.To, r.Open, err = parseRange(o.from, o.to, time.Now(), zone); err != nil {
+	r, err := parseRange(o.from, o.to, time.Now(), zone)
+	if err != nil {
 		return err
 	}
 	if r.Kinds, err = parseKinds(o.kinds); err != nil {
@@ -88,64 +87,4 @@ func parseKinds(names []string) ([]string, error) {
 	return slices.DeleteFunc(bridge.Kinds(), func(kind string) bool {
 		return !slices.ContainsFunc(names, func(name string) bool { return strings.TrimSpace(name) == kind })
 	}), nil
-}
-
-type runJSON struct {
-	Kind     string `json:"kind"`
-	From     string `json:"from"`
-	To       string `json:"to"`
-	Windows  int    `json:"windows"`
-	Requests int    `json:"requests"`
-	Records  int    `json:"records"`
-	Changed  int    `json:"changed"`
-	Aside    int    `json:"aside"`
-	Resumed  bool   `json:"resumed"`
-}
-
-// printRuns prints what an import, a push or both did. The two parts are nil where the command has no such part.
-func (a *app) printRuns(imported []bridge.Imported, pushed []bridge.Pushed, failed error) error {
-	doc := struct {
-		OK      bool         `json:"ok"`
-		Runs    []runJSON    `json:"runs,omitempty"`
-		Sources []pushedJSON `json:"sources,omitempty"`
-	}{OK: failed == nil}
-	runs := table{header: []string{"KIND", "FROM", "TO", "WINDOWS", "REQUESTS", "RECORDS", "CHANGED"}, right: []int{3, 4, 5, 6}}
-	for _, i := range imported {
-		doc.Runs = append(doc.Runs, runJSON{i.Kind, instant(i.From), instant(i.To), i.Windows, i.Requests, i.Records, i.Changed, i.Aside, i.Resumed})
-		runs.add(i.Kind, instant(i.From), instant(i.To), thousands(i.Windows), thousands(i.Requests), thousands(i.Records), thousands(i.Changed))
-	}
-	sources := table{header: []string{"SOURCE", "SENT", "UNCHANGED", "REJECTED", "REQUESTS"}, right: []int{1, 2, 3, 4}}
-	for _, p := range pushed {
-		doc.Sources = append(doc.Sources, pushedJSON{p.Source.Name, p.Source.Kind, p.Source.UUID, p.Sent, p.Unchanged, p.Rejected, p.Requests})
-		sources.add(p.Source.Name, thousands(p.Sent), thousands(p.Unchanged), thousands(p.Rejected), thousands(p.Requests))
-	}
-	var errs []error
-	errs = append(errs, a.result(doc, func() error {
-		var errs []error
-		if imported != nil {
-			errs = append(errs, runs.print(a.stdout))
-		}
-		if imported != nil && pushed != nil {
-			fmt.Fprintln(a.stdout)
-		}
-		if pushed != nil {
-			errs = append(errs, sources.print(a.stdout))
-		}
-		return errors.Join(errs...)
-	}))
-	if imported != nil {
-		errs = append(errs, a.summarize("Imported from Dixa", runs))
-	}
-	if pushed != nil {
-		errs = append(errs, a.summarize("Pushed to Plecto", sources))
-	}
-	return errors.Join(errs...)
-}
-
-// instant writes a time as JSON documents and tables carry it; nothing for the zero time.
-func instant(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
 }

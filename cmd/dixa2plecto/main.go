@@ -8,7 +8,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -52,20 +51,27 @@ func run(ctx context.Context, args []string, w world) int {
 // A signalled is why a context ended: the process was told to stop.
 type signalled struct{ syscall.Signal }
 
-func (s signalled) Error() string { return fmt.Sprintf("stopped by %s", s.Signal) }
+func (s signalled) Error() string {
+	if s.Signal == syscall.SIGTERM {
+		return "stopped by SIGTERM"
+	}
+	return "stopped by Ctrl-C"
+}
 
-// untilSignal returns a context that the first SIGINT or SIGTERM ends; a second one ends the process at once.
+// untilSignal returns a context that the first SIGINT or SIGTERM ends. A second one ends the process at once, also where
+// the shell has it ignore the signal, as with jobs in the background.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	signals := make(chan os.Signal, 1)
+	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
 		select {
 		case s := <-signals:
-			signal.Stop(signals)
 			cancel(signalled{s.(syscall.Signal)})
 		case <-ctx.Done():
+			return
 		}
+		os.Exit(exitCode(signalled{(<-signals).(syscall.Signal)}))
 	}()
 	return ctx, func() { signal.Stop(signals); cancel(nil) }
 }

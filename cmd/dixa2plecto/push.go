@@ -38,13 +38,3 @@ others go on, and the command ends with code 3.`,
 	_ = c.RegisterFlagCompletionFunc("source", a.completeSources)
 	return c
 }
-
-type pushedJSON struct {
-	Name      string `json:"name"`
-	Kind      string `json:"kind"`
-	UUID      string `json:"uuid"`
-	Sent      int    `json:"sent"`
-	Unchanged int    `json:"unchanged"`
-	Rejected  int    `json:"rejected"`
-	Requests  int    `json:"requests"`
-}

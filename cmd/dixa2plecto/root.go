@@ -55,7 +55,6 @@ command that was stopped goes on where it was when it is run again.`,
 	f.BoolVar(&a.json, "json", false, "print the result as one JSON document")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing when all goes well")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "log each request")
-	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	a.group(root,
 		a.authCommand(), a.sourcesCommand(), a.importCommand(), a.pushCommand(), a.syncCommand(),
 		a.statusCommand(), a.demoCommand(), a.versionCommand(),
@@ -85,6 +84,9 @@ func (a *app) group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command
 func (a *app) command(c *cobra.Command, do func(ctx context.Context, args []string) error) *cobra.Command {
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		a.began = true
+		if a.quiet && a.verbose {
+			return usagef("--quiet and --verbose exclude each other")
+		}
 		return do(cmd.Context(), args)
 	}
 	return c
@@ -99,11 +101,14 @@ const (
 	needLock                    // to be the only writing run
 )
 
+// usualPatience is how long a command goes on trying where nobody says otherwise.
+const usualPatience = 30 * time.Second
+
 // patienceFlags are the flags of commands that meet trouble.
 type patienceFlags struct{ patience, maxDuration, wait time.Duration }
 
 func (p *patienceFlags) add(c *cobra.Command) {
-	c.Flags().DurationVar(&p.patience, "patience", 30*time.Second, "how long to go on trying while a service is in trouble")
+	c.Flags().DurationVar(&p.patience, "patience", usualPatience, "how long to go on trying while a service is in trouble")
 	c.Flags().DurationVar(&p.maxDuration, "max-duration", 0, "end cleanly with code 5 after this time (0: as long as it takes)")
 	c.Flags().DurationVar(&p.wait, "wait", 0, "wait this long for another run to end")
 }
@@ -124,7 +129,7 @@ func (a *app) withBridge(ctx context.Context, needs need, p patienceFlags, do fu
 	if err != nil {
 		return err
 	}
-	creds, err := a.credentials(cfg, needs)
+	creds, err := a.credentials(ctx, cfg, needs)
 	if err != nil {
 		return err
 	}
@@ -164,12 +169,22 @@ func (a *app) withBridge(ctx context.Context, needs need, p patienceFlags, do fu
 	return do(ctx, b)
 }
 
+// openExisting opens the cache where there is one: to ask whether something is there makes none.
+func openExisting(ctx context.Context, path string) (*store.Store, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, path)
+}
+
 // clients makes the clients that are needed. Long silence is trouble like any other, so that the patience bounds it:
 // between two bytes of a reply, and four times as long before the first, since an export is made before it is sent.
 func (a *app) clients(cfg config, creds credentials, needs need, patience time.Duration, log *slog.Logger) (*dixa.Client, *plecto.Client) {
 	var d *dixa.Client
 	var p *plecto.Client
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	// A server may close a connection that rests, just when the next request goes out on it.
+	transport.IdleConnTimeout = 5 * time.Second
 	hc := &http.Client{Transport: transport}
 	idle := min(max(patience, time.Second), 30*time.Second)
 	agent := "dixa2plecto/" + version()
@@ -197,11 +212,11 @@ func (a *app) logger(w io.Writer) *slog.Logger {
 	case a.verbose:
 		level = slog.LevelDebug
 	}
-	var id [4]byte
-	rand.Read(id[:])
 	if a.terminal() {
 		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !a.colour()}))
 	}
+	var id [4]byte
+	rand.Read(id[:])
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})).With("run", hex.EncodeToString(id[:]))
 }
 

@@ -83,6 +83,67 @@ func TestOnlyTheCommandTouchesItsProcess(t *testing.T) {
 	}
 }
 
+// State that packages share would tie one execution of the program to another, and tests to each other.
+func TestPackagesHoldNoState(t *testing.T) {
+	files := sources(t)
+	variables := map[string]bool{} // by folder and name
+	for file, tree := range files {
+		for _, decl := range tree.Decls {
+			switch d := decl.(type) {
+			case *ast.FuncDecl:
+				if d.Recv == nil && d.Name.Name == "init" {
+					t.Errorf("%s has an init", file)
+				}
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					if v, ok := spec.(*ast.ValueSpec); ok && d.Tok == token.VAR {
+						for _, name := range v.Names {
+							variables[path.Join(path.Dir(file), name.Name)] = true
+						}
+					}
+				}
+			}
+		}
+	}
+	for file, tree := range files {
+		changed := func(e ast.Expr) {
+			if name := reached(e); variables[path.Join(path.Dir(file), name)] {
+				t.Errorf("%s changes the package's %s", file, name)
+			}
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.AssignStmt:
+				if n.Tok != token.DEFINE {
+					for _, e := range n.Lhs {
+						changed(e)
+					}
+				}
+			case *ast.IncDecStmt:
+				changed(n.X)
+			}
+			return true
+		})
+	}
+}
+
+// reached returns the name of the variable that an expression reaches into.
+func reached(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.IndexExpr:
+		return reached(e.X)
+	case *ast.SelectorExpr:
+		return reached(e.X)
+	case *ast.StarExpr:
+		return reached(e.X)
+	case *ast.ParenExpr:
+		return reached(e.X)
+	}
+	return ""
+}
+
 // sources parses every file of the module that is no test, by its path from the module's root.
 func sources(t *testing.T) map[string]*ast.File {
 	root := os.DirFS("../..")

@@ -189,15 +189,22 @@ func noSuchSource(err error, name string) error {
 	return hinted{usagef("there is no source %q", name), "see `dixa2plecto sources list`"}
 }
 
-// completeSources offers the names of the sources in the cache; it asks nobody.
+// completeSources offers the names of the sources in the cache, if there is one; it asks nobody and says nothing else.
 func (a *app) completeSources(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var names []string
-	_ = a.withBridge(cmd.Context(), 0, patienceFlags{}, func(ctx context.Context, b *bridge.Bridge) error {
-		sources, err := b.Store.Sources(ctx)
-		for _, s := range sources {
-			names = append(names, s.Name)
-		}
-		return err
-	})
-	return names, cobra.ShellCompDirectiveNoFileComp
+	const directive = cobra.ShellCompDirectiveNoFileComp
+	cfg, err := a.config()
+	if err != nil {
+		return nil, directive
+	}
+	s, err := openExisting(cmd.Context(), cfg.db)
+	if err != nil {
+		return nil, directive
+	}
+	defer s.Close()
+	sources, _ := s.Sources(cmd.Context())
+	names := make([]string, len(sources))
+	for i, one := range sources {
+		names[i] = one.Name
+	}
+	return names, directive
 }

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
@@ -14,6 +14,7 @@ import (
 
 // A table is a result for people: a header, and rows of as many cells.
 type table struct {
+	title  string // where it stands among others, in the summary of a step
 	header []string
 	rows   [][]string
 	// right marks the columns of figures.
@@ -73,16 +74,4 @@ func harmless(cells []string) []string {
 }
 
 // thousands writes a figure with commas.
-func thousands(n int) string {
-	text := strconv.Itoa(n)
-	sign := ""
-	if text[0] == '-' {
-		sign, text = "-", text[1:]
-	}
-	var groups []string
-	for len(text) > 3 {
-		groups = append([]string{text[len(text)-3:]}, groups...)
-		text = text[:len(text)-3]
-	}
-	return sign + strings.Join(append([]string{text}, groups...), ",")
-}
+func thousands(n int) string { return humanize.Comma(int64(n)) }

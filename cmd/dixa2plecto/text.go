@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"unicode"
 )
@@ -39,32 +37,4 @@ func plain(text string) string {
 // characters, line and paragraph separators. Joiners stay, since emoji are made with them.
 func hidden(r rune) bool {
 	return r != '\u200d' && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp))
-}
-
-// printJSON prints one document. Characters that JSON allows and a terminal obeys are escaped.
-func (a *app) printJSON(w io.Writer, document any, indent bool) {
-	var text []byte
-	var err error
-	if indent {
-		text, err = json.MarshalIndent(document, "", "  ")
-	} else {
-		text, err = json.Marshal(document)
-	}
-	if err != nil {
-		panic(err) // unreachable: documents are structs of this package
-	}
-	var b strings.Builder
-	for _, r := range string(text) {
-		if r != '\n' && hidden(r) {
-			if r > 0xffff {
-				r -= 0x10000
-				fmt.Fprintf(&b, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
-			} else {
-				fmt.Fprintf(&b, `\u%04x`, r)
-			}
-			continue
-		}
-		b.WriteRune(r)
-	}
-	fmt.Fprintln(w, b.String())
 }

@@ -26,13 +26,15 @@ func (a *app) vault(cfg config) vault {
 
 const (
 	keyringService = "dixa2plecto"
-	// keyringTime bounds the keyring: without a desktop it may wait for someone to unlock it.
-	keyringTime = 3 * time.Second
+	// Without a desktop the keyring may wait for someone to unlock it. Whoever stores or forgets credentials is there to do
+	// so; a run from cron is not kept long.
+	keyringReads  = 3 * time.Second
+	keyringWrites = time.Minute
 )
 
 // load returns what is stored; nothing stored is no error.
-func (v vault) load() (credentials, error) {
-	text, err := bounded(func() (string, error) { return keyring.Get(keyringService, v.profile) })
+func (v vault) load(ctx context.Context) (credentials, error) {
+	text, err := keyringCall(ctx, keyringReads, func() (string, error) { return keyring.Get(keyringService, v.profile) })
 	if err == nil {
 		return decode([]byte(text), "keyring")
 	}
@@ -63,7 +65,7 @@ func decode(text []byte, from string) (credentials, error) {
 }
 
 // save stores credentials in place of those stored, and returns where.
-func (v vault) save(c credentials) (from string, err error) {
+func (v vault) save(ctx context.Context, c credentials) (from string, err error) {
 	values := make(map[string]string, len(c))
 	for name, one := range c {
 		values[name] = one.value
@@ -72,8 +74,12 @@ func (v vault) save(c credentials) (from string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := bounded(func() (string, error) { return "", keyring.Set(keyringService, v.profile, string(text)) }); err == nil {
+	_, err = keyringCall(ctx, keyringWrites, func() (string, error) { return "", keyring.Set(keyringService, v.profile, string(text)) })
+	switch {
+	case err == nil:
 		return "keyring", os.RemoveAll(v.path)
+	case ctx.Err() != nil:
+		return "", err
 	}
 	if err := writeSecret(v.path, text); err != nil {
 		return "", fmt.Errorf("storing the credentials: %w", err)
@@ -100,32 +106,30 @@ func writeSecret(path string, text []byte) error {
 }
 
 // clear forgets what is stored, and reports whether there was anything.
-func (v vault) clear() (bool, error) {
-	_, keyErr := bounded(func() (string, error) { return "", keyring.Delete(keyringService, v.profile) })
-	err := os.Remove(v.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return keyErr == nil, nil
+func (v vault) clear(ctx context.Context) (there bool, err error) {
+	_, err = keyringCall(ctx, keyringWrites, func() (string, error) {
+		err := keyring.Delete(keyringService, v.profile)
+		if err != nil && noKeyring(err) {
+			err = keyring.ErrNotFound
+		}
+		return "", err
+	})
+	there = err == nil
+	if errors.Is(err, keyring.ErrNotFound) {
+		err = nil
 	}
-	return true, err
+	switch fileErr := os.Remove(v.path); {
+	case fileErr == nil:
+		there = true
+	case !errors.Is(fileErr, fs.ErrNotExist):
+		err = errors.Join(err, fileErr)
+	}
+	return there, err
 }
 
-// bounded calls the keyring and gives up on it after a while.
-func bounded(call func() (string, error)) (string, error) {
-	type answer struct {
-		text string
-		err  error
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), keyringTime)
+// keyringCall asks the keyring and gives up on it after a while.
+func keyringCall(ctx context.Context, limit time.Duration, call func() (string, error)) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the keyring does not answer for %s", limit))
 	defer cancel()
-	answers := make(chan answer, 1)
-	go func() {
-		text, err := call()
-		answers <- answer{text, err}
-	}()
-	select {
-	case a := <-answers:
-		return a.text, a.err
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
+	return unlessDone(ctx, call)
 }

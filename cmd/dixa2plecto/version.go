@@ -51,14 +51,3 @@ func (a *app) versionCommand() *cobra.Command {
 		})
 	})
 }
-
-// result prints what a command found out: as JSON where that was asked for, else for people unless they want quiet.
-func (a *app) result(document any, forPeople func() error) error {
-	switch {
-	case a.json:
-		a.printJSON(a.stdout, document, true)
-	case !a.quiet:
-		return forPeople()
-	}
-	return nil
-}

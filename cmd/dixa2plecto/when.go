@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/dixa2plecto/dixa2plecto/cmd/internal/bridge"
 )
 
 var daysAgo = regexp.MustCompile(`^-([0-9]{1,5})d$`)
@@ -21,8 +23,9 @@ func parseWhen(text string, now time.Time, zone *time.Location) (t time.Time, da
 		n, _ := strconv.Atoi(daysAgo.FindStringSubmatch(text)[1])
 		return startOfDay(today, -n), true, nil
 	}
-	if t, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
-		return startOfDay(t, 0), true, nil
+	if t, err := time.Parse(time.DateOnly, text); err == nil {
+		y, m, d := t.Date()
+		return startOfDay(time.Date(y, m, d, 12, 0, 0, 0, zone), 0), true, nil // no clock skips noon
 	}
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t.Truncate(time.Millisecond), false, nil
@@ -31,40 +34,48 @@ func parseWhen(text string, now time.Time, zone *time.Location) (t time.Time, da
 }
 
 // startOfDay returns the first moment of the day that lies some days from t's, in t's zone. Where the clocks skip
-// midnight it is the moment after.
+// midnight it is the moment after, and where they show it twice the first of the two.
 func startOfDay(t time.Time, days int) time.Time {
 	y, m, d := t.Date()
-	return time.Date(y, m, d+days, 0, 0, 0, 0, t.Location())
+	start := time.Date(y, m, d+days, 0, 0, 0, 0, t.Location())
+	if start.Hour() > 12 { // of the day before: midnight is skipped
+		_, start = start.ZoneBounds()
+	}
+	if first := start.Add(-time.Hour); first.Day() == start.Day() {
+		return first
+	}
+	return start
 }
 
 // parseRange reads --from and --to. A day named by to is in the range; an instant is not; without to the range reaches
 // up to now, and is open.
-func parseRange(from, to string, now time.Time, zone *time.Location) (start, end time.Time, open bool, err error) {
+func parseRange(from, to string, now time.Time, zone *time.Location) (r bridge.Range, err error) {
 	if from == "" {
-		return start, end, false, usagef("--from is missing: the first day to fetch, for example --from 2026-01-01 or --from -30d")
+		return r, usagef("--from is missing: the first day to fetch, for example --from 2026-01-01 or --from -30d")
 	}
-	start, _, err = parseWhen(from, now, zone)
-	if err != nil {
-		return start, end, false, fmt.Errorf("--from: %w", err)
+	if r.From, _, err = parseWhen(from, now, zone); err != nil {
+		return r, fmt.Errorf("--from: %w", err)
 	}
 	if to == "" {
-		end, open = now.Truncate(time.Millisecond), true
+		r.To, r.Open = now.Truncate(time.Millisecond), true
 	} else {
 		var day bool
-		if end, day, err = parseWhen(to, now, zone); err != nil {
-			return start, end, false, fmt.Errorf("--to: %w", err)
+		if r.To, day, err = parseWhen(to, now, zone); err != nil {
+			return r, fmt.Errorf("--to: %w", err)
 		}
 		if day {
-			end = startOfDay(end, 1)
+			r.To = startOfDay(r.To, 1)
 		}
 	}
 	switch {
-	case !start.Before(now):
-		return start, end, open, usagef("--from %s lies in the future", from)
-	case !start.Before(end):
-		return start, end, open, usagef("the range is empty: --from %s is not before --to %s", from, to)
-	case start.Year() < 2000:
-		return start, end, open, usagef("--from %s: there is nothing before the year 2000", from)
+	case !r.From.Before(now):
+		return r, usagef("--from %s lies in the future", from)
+	case !r.From.Before(r.To):
+		return r, usagef("the range is empty: --from %s is not before --to %s", from, to)
+	case r.From.Year() < 2000:
+		return r, usagef("--from %s: there is nothing before the year 2000", from)
+	case r.To.After(now.AddDate(1, 0, 0)):
+		return r, usagef("--to %s lies more than a year ahead", to)
 	}
-	return start, end, open, nil
+	return r, nil
 }

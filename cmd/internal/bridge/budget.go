@@ -54,10 +54,10 @@ type ticket struct {
 // spend takes one request from a budget, and waits for it as long as it takes.
 func (b *Bridge) spend(ctx context.Context, budget store.Budget, progress func() Progress) (ticket, error) {
 	for {
-		if ctx.Err() != nil {
+		request, when, err := b.Store.Spend(ctx, budget)
+		if ctx.Err() != nil && request == 0 {
 			return ticket{}, context.Cause(ctx)
 		}
-		request, when, err := b.Store.Spend(ctx, budget)
 		if err != nil || request != 0 {
 			return ticket{request, when}, err
 		}

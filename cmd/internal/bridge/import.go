@@ -136,6 +136,9 @@ func (b *Bridge) fetch(ctx context.Context, run store.Run, left []store.Window, 
 	}
 	kinds.Wait()
 	if err := errors.Join(errs...); err != nil {
+		if Unauthorized(err) && !slices.ContainsFunc(all, func(i Imported) bool { return i.Windows > 0 }) {
+			return nil, err // there is nothing to tell
+		}
 		return all, err
 	}
 	if ctx.Err() != nil { // in the last request: what it asked for is done, and the run goes on from there

@@ -68,7 +68,11 @@ func (b *Bridge) Push(ctx context.Context, o PushOptions) ([]Pushed, error) {
 			break
 		}
 	}
-	return all, errors.Join(errs...)
+	err = errors.Join(errs...)
+	if Unauthorized(err) && !slices.ContainsFunc(all, func(p Pushed) bool { return p.Sent > 0 }) {
+		return nil, err // there is nothing to tell
+	}
+	return all, err
 }
 
 // A pusher sends what is pending of one source.

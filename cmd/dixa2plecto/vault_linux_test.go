@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/zalando/go-keyring"
+)
+
+func TestOnlyAKeyringThatAnswersHoldsNothing(t *testing.T) {
+	locked := dbus.Error{Name: "org.freedesktop.Secret.Error.IsLocked"}
+	for _, row := range []struct {
+		name   string
+		answer error
+		file   bool // something is stored there
+		there  bool
+		fails  bool
+	}{
+		{"nothing in it", keyring.ErrNotFound, false, false, false},
+		{"nothing in it, but in the file", keyring.ErrNotFound, true, true, false},
+		{"no keyring on the bus", dbus.Error{Name: "org.freedesktop.DBus.Error.ServiceUnknown"}, false, false, false},
+		{"a locked keyring", locked, false, false, true},
+		{"a locked keyring and something in the file", locked, true, true, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			keyring.MockInitWithError(row.answer)
+			v := vault{"default", filepath.Join(t.TempDir(), "default.json")}
+			if row.file {
+				if err := os.WriteFile(v.path, []byte("{}"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			there, err := v.clear(t.Context())
+			_, fileErr := os.Stat(v.path)
+			if there != row.there || (err != nil) != row.fails || fileErr == nil {
+				t.Errorf("there: %v, %v; the file: %v", there, err, fileErr)
+			}
+		})
+	}
+}
+
+func TestAKeyringThatDoesNotAnswerIsLeftBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silent := make(chan struct{})
+		defer close(silent)
+		call := func() (string, error) { <-silent; return "", nil }
+		began := time.Now()
+		if _, err := keyringCall(t.Context(), keyringWrites, call); err == nil || time.Since(began) != time.Minute {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		stopped := errors.New("stopped")
+		ctx, stop := context.WithCancelCause(t.Context())
+		stop(stopped)
+		if _, err := keyringCall(ctx, keyringWrites, call); !errors.Is(err, stopped) {
+			t.Error(err)
+		}
+	})
+}
