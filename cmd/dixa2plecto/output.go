@@ -9,6 +9,9 @@ import (
 
 // result prints what a command found out: as JSON where that was asked for, else for people unless they want quiet.
 func (a *app) result(document any, forPeople func() error) error {
+	if a.watch != nil {
+		a.watch.close() // nothing is drawn over what comes now
+	}
 	switch {
 	case a.json:
 		return printJSON(a.stdout, document, true)

@@ -17,7 +17,7 @@ import (
 type progress interface {
 	io.Writer
 	report(bridge.Progress)
-	close()
+	close() // draws no more; a second time does nothing
 }
 
 // newProgress returns bars on a terminal, plain lines elsewhere, and nothing for those who want quiet.
@@ -78,8 +78,9 @@ func (l *lines) close() {}
 // bars draw one line for each kind or source.
 type bars struct {
 	*mpb.Progress
-	mu   sync.Mutex
-	bars map[string]*bar
+	mu     sync.Mutex
+	bars   map[string]*bar
+	closed sync.Once
 }
 
 type bar struct {
@@ -142,11 +143,13 @@ func (b *bar) text() string {
 }
 
 func (b *bars) close() {
-	b.mu.Lock()
-	for _, one := range b.bars {
-		one.EnableTriggerComplete()
-		one.Abort(false)
-	}
-	b.mu.Unlock()
-	b.Wait()
+	b.closed.Do(func() {
+		b.mu.Lock()
+		for _, one := range b.bars {
+			one.EnableTriggerComplete()
+			one.Abort(false)
+		}
+		b.mu.Unlock()
+		b.Wait()
+	})
 }

@@ -28,6 +28,8 @@ type app struct {
 	world
 	profile, db          string
 	json, quiet, verbose bool
+	// watch shows the progress while a flow runs; nil before.
+	watch progress
 	// began says that the command line was understood: errors from then on are not about usage by themselves.
 	began bool
 }
@@ -157,6 +159,7 @@ func (a *app) withBridge(ctx context.Context, needs need, p patienceFlags, do fu
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	watch := a.newProgress()
+	a.watch = watch
 	defer watch.close()
 	log := a.logger(watch)
 	defer context.AfterFunc(ctx, func() {

@@ -30,6 +30,7 @@ var errHalve = errors.New("the window keeps breaking")
 
 func (f *fetcher) run(ctx context.Context) error {
 	defer func() {
+		f.allowed = f.remaining(context.WithoutCancel(ctx), f.Limits.exports(f.kind))
 		p := f.progress()
 		p.Finished = true
 		f.report(p)
