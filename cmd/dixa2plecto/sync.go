@@ -14,7 +14,8 @@ func (a *app) syncCommand() *cobra.Command {
 	c := a.command(&cobra.Command{
 		Use:   "sync",
 		Short: "Import what changed and push it, for cron",
-		Long: `Import what changed since the last time, then push what is pending.
+		Long: `Import what changed since the last time, and push it. What was pending before
+goes out first, so that it does not wait behind a limit of Dixa's.
 
 The first time it fetches the last 30 days; after an import it goes on from the
 moment that import began.`,

@@ -1,5 +1,0 @@
-package store_test
-
-import "testing"
-
-func withoutUmask(*testing.T) {}
