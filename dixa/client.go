@@ -1,5 +1,5 @@
 // Package dixa reads a Dixa organisation: the Exports API, which gives conversations and messages as one JSON array a
-// request, and the few calls of the Dixa API that go with it.
+// request, and of the Dixa API the activity log, which comes in pages, and the few calls that go with them.
 //
 // Every method makes one request and does not try again: when to ask, and how often, is the caller's to decide. The
 // errors tell what the caller needs for that: see [ErrUnavailable], [ErrBroken], [ErrThrottled] and [Error].
@@ -119,7 +119,7 @@ func (c *Client) get(ctx context.Context, client *resty.Client, what, path strin
 	return w, nil
 }
 
-// maxReply is the most that a call of the Dixa API may answer.
+// maxReply is the most that a call of the Dixa API may answer: more is as good as an answer that breaks off.
 const maxReply = 16 << 20
 
 // call makes one request to the Dixa API and decodes its reply.
@@ -129,12 +129,15 @@ func (c *Client) call(ctx context.Context, what, path string, query map[string]s
 		return err
 	}
 	defer w.stop()
-	body, err := io.ReadAll(io.LimitReader(w, maxReply))
+	body, err := io.ReadAll(io.LimitReader(w, maxReply+1))
 	if err != nil {
 		return fmt.Errorf("dixa: reading %s: %w", what, err)
 	}
+	if len(body) > maxReply {
+		return fmt.Errorf("dixa: reading %s: %w: it is longer than %d MiB", what, ErrBroken, maxReply>>20)
+	}
 	if err := json.Unmarshal(body, reply); err != nil {
-		return fmt.Errorf("dixa: reading %s: %w: not what was asked for, but %s", what, ErrUnavailable, c.excerpt(body))
+		return fmt.Errorf("dixa: reading %s: %w: not what was asked for, but %s", what, ErrUnavailable, c.form(body))
 	}
 	return nil
 }

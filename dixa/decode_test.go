@@ -35,7 +35,7 @@ func FuzzExport(f *testing.F) {
 		var elements []json.RawMessage
 		var got [][]byte
 		valid := json.Unmarshal(body, &elements) == nil && elements != nil
-		err := c.decode(iotest.OneByteReader(bytes.NewReader(body)), func(r Record, err error) bool {
+		err := c.decode(iotest.OneByteReader(bytes.NewReader(body)), Messages, func(r Record, err error) bool {
 			got = append(got, bytes.Clone(r.Body))
 			return err == nil
 		})
@@ -66,7 +66,7 @@ func TestWhatNeverEndsIsReadToTheLimit(t *testing.T) {
 		rest endless
 	}{{"", ' '}, {"[{}", '\n'}, {"[1", '1'}} {
 		body := &io.LimitedReader{R: io.MultiReader(strings.NewReader(row.head), row.rest), N: 1 << 40}
-		err := c.decode(body, func(Record, error) bool { return true })
+		err := c.decode(body, Messages, func(Record, error) bool { return true })
 		if read := 1<<40 - body.N; !errors.Is(err, errTooLarge) || read > MaxRecord+4096 {
 			t.Errorf("%q and then %q: %v after %d bytes", row.head, byte(row.rest), err, read)
 		}
@@ -94,27 +94,46 @@ func FuzzRecord(f *testing.F) {
 	} {
 		f.Add([]byte(body))
 	}
+	f.Add([]byte(`{"id":"a1","conversationId":12,"activityTimestamp":"2021-12-01T12:46:36.581Z[GMT]","author":{"id":"x"}}`))
+	f.Add([]byte(`{"id":1,"conversationId":null,"activityTimestamp":"2021-12-01T23:46-02:00"}`))
+	f.Add([]byte(`{"id":"a1","activityTimestamp":"[GMT]","activityTimestamp":"9999-99-99T99:99:99Z"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		body = bytes.TrimSpace(body)
 		if !json.Valid(body) {
 			return // the decoder lets nothing else through
 		}
-		r := lift(body)
-		if !bytes.Equal(r.Body, body) {
-			t.Fatalf("the body %q became %q", body, r.Body)
-		}
-		if r.Bad != "" {
-			return
-		}
-		// A map takes names as they are, where a struct would take any case.
-		var want map[string]any
-		d := json.NewDecoder(bytes.NewReader(body))
-		d.UseNumber()
-		if err := d.Decode(&want); err != nil {
-			t.Fatalf("%q is taken for a record: %v", body, err)
-		}
-		if !means(want["id"], r.ID) || !means(want["created_at"], strconv.FormatInt(r.CreatedAt, 10)) {
-			t.Fatalf("%q has the id %q and was created at %d", body, r.ID, r.CreatedAt)
+		for kind, names := range map[Kind]struct{ csid, created string }{
+			Conversations: {"csid", "created_at"},
+			Messages:      {"csid", "created_at"},
+			Activities:    {"conversationId", "activityTimestamp"},
+		} {
+			r := lift(kind, body)
+			if !bytes.Equal(r.Body, body) {
+				t.Fatalf("the body %q became %q", body, r.Body)
+			}
+			if r.Bad != "" {
+				continue
+			}
+			// A map takes names as they are, where a struct would take any case.
+			var want map[string]any
+			d := json.NewDecoder(bytes.NewReader(body))
+			d.UseNumber()
+			if err := d.Decode(&want); err != nil {
+				t.Fatalf("%q is taken for one of %s: %v", body, kind, err)
+			}
+			created := strconv.FormatInt(r.CreatedAt, 10)
+			if text, ok := want[names.created].(string); ok && kind == Activities {
+				created = text
+				day, _, _ := strings.Cut(text, "T")
+				if at, err := time.Parse(time.DateOnly, day); err != nil || time.UnixMilli(r.CreatedAt).Sub(at).Abs() > 48*time.Hour {
+					t.Fatalf("%q was done at %d", body, r.CreatedAt)
+				}
+			}
+			csid := strconv.FormatInt(r.CSID, 10)
+			named := r.CSID == 0 || means(want[names.csid], csid) || kind == Conversations && means(want["id"], csid)
+			if !named || !means(want["id"], r.ID) || !means(want[names.created], created) {
+				t.Fatalf("%q is one of %s with the id %q, of %d, created at %d", body, kind, r.ID, r.CSID, r.CreatedAt)
+			}
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package dixa
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -14,13 +15,16 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // What became of a request that did not succeed. Trouble of these kinds may pass, and asking again is harmless.
 var (
 	// ErrUnavailable: no answer, or one that says that the service has trouble (408, 5xx, a page that is not JSON).
 	ErrUnavailable = errors.New("the service is not available")
-	// ErrBroken: an export began and did not end: cut, or no byte for too long. A shorter window may fare better.
+	// ErrBroken: an answer began and did not end: cut, no byte for too long, or more than is read of one. A shorter
+	// window may fare better.
 	ErrBroken = errors.New("the answer broke off")
 	// ErrThrottled: 429, or 503 with the time to come back. [Error.RetryAfter] says how long to wait, where Dixa does.
 	ErrThrottled = errors.New("the limit of requests is reached")
@@ -37,7 +41,8 @@ var (
 // An Error is a reply with a status that is not 200. It unwraps to one of the errors above where one fits.
 type Error struct {
 	Status int
-	// Message is what the reply says, shortened; never the token, which a server might echo.
+	// Message is what the reply says, shortened; never the token, which a server might echo. Of a 2xx, which may be about
+	// customers, it is the form alone.
 	Message string
 	// RetryAfter is how long Dixa asks to wait; 0 where it does not say.
 	RetryAfter time.Duration
@@ -72,7 +77,11 @@ const maxQuoted = 4096
 // refusal turns a reply that is not 200 into an Error. Dixa documents no error bodies for exports, so any will do.
 func (c *Client) refusal(resp *http.Response, body io.Reader) error {
 	text, _ := io.ReadAll(io.LimitReader(body, maxQuoted))
-	e := &Error{Status: resp.StatusCode, Message: c.excerpt(text), RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	message := c.excerpt
+	if resp.StatusCode/100 == 2 {
+		message = c.form
+	}
+	e := &Error{Status: resp.StatusCode, Message: message(text), RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	if e.Unwrap() == ErrRedirected {
 		if to, err := resp.Location(); err == nil {
 			e.Message = "to " + to.Host
@@ -108,6 +117,25 @@ func (c *Client) excerpt(body []byte) string {
 		text = string(runes[:200]) + "…"
 	}
 	return strings.ToValidUTF8(text, "?")
+}
+
+// form says what a success is that is not what was asked for, as far as it was read. Only a page is quoted, in which a
+// proxy speaks in Dixa's place: anything else may be about customers.
+func (c *Client) form(body []byte) string {
+	if bytes.HasPrefix(bytes.TrimLeft(body, "\ufeff \t\r\n"), []byte("<")) {
+		return c.excerpt(body)
+	}
+	kind := "text"
+	switch jsontext.Value(body).Kind() {
+	case '{':
+		kind = "a JSON object"
+	case '[':
+		kind = "a JSON array"
+	}
+	if kind != "text" && !json.Valid(body) {
+		kind = "the beginning of " + kind
+	}
+	return fmt.Sprintf("%s, %d bytes", kind, len(body))
 }
 
 // unreachable says of an error without a reply whether it may pass.

@@ -95,6 +95,46 @@ func TestAnyErrorBodyGivesOneShortLine(t *testing.T) {
 	}
 }
 
+func TestASuccessThatCannotBeReadIsNotQuoted(t *testing.T) {
+	const customer = "kunde@example.com"
+	for _, row := range []struct {
+		status           int
+		body             string
+		exported, called string // how the error ends
+	}{
+		{200, `{"message":"` + customer + `"}`, "not a JSON array, but a JSON object, 31 bytes", "a page without data"},
+		{200, `{"data":{"email":"` + customer + `"}}`, "but a JSON object, 38 bytes", "but a JSON object, 38 bytes"},
+		{200, `{"data":[{"email":"` + customer, "but the beginning of a JSON object, 36 bytes", "but the beginning of a JSON object, 36 bytes"},
+		{200, `{"text":"` + strings.Repeat(customer, 1000) + `"}`, "but the beginning of a JSON object, 4096 bytes", "a page without data"},
+		{200, `[{"` + customer + `":"` + customer + `"},"` + customer + `" 1]`, " after 63 bytes", "but the beginning of a JSON array, 65 bytes"},
+		{200, `[{"` + customer + `":{"` + customer + `"}}]`, " after 42 bytes", "but the beginning of a JSON array, 45 bytes"},
+		{200, customer, "but text, 17 bytes", "but text, 17 bytes"},
+		{206, `[{"email":"` + customer + `"}]`, "206 Partial Content: a JSON array, 31 bytes", "206 Partial Content: a JSON array, 31 bytes"},
+	} {
+		var out bytes.Buffer
+		cfg := config(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(row.status)
+			io.WriteString(w, row.body)
+		}))
+		cfg.Log = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		c := dixa.New(cfg)
+		_, exported := messages(t, c)
+		_, _, agents := c.Agents(t.Context(), "")
+		_, _, activities := c.Activities(t.Context(), day, "")
+		for _, got := range []struct {
+			err  error
+			ends string
+		}{{exported, row.exported}, {agents, row.called}, {activities, row.called}} {
+			if text := fmt.Sprint(got.err); !strings.HasSuffix(text, got.ends) || strings.Contains(text, "kunde") {
+				t.Errorf("%d %.50s: the error is %q, want %q", row.status, row.body, text, got.ends)
+			}
+		}
+		if strings.Contains(out.String(), "kunde") {
+			t.Errorf("%d %.50s: the log is %s", row.status, row.body, &out)
+		}
+	}
+}
+
 func TestNoAnswerMeansThatTheServiceIsNotAvailable(t *testing.T) {
 	closed := httptest.NewServer(nil)
 	closed.Close()

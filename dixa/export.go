@@ -12,21 +12,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Kind is one kind of record that the Exports API gives.
+// A Kind is one kind of record.
 type Kind string
 
-// The kinds there are.
+// The kinds there are. The first two come from the Exports API, with [Client.Export]; activities come from the Dixa API's
+// activity log, with [Client.Activities]. https://docs.dixa.io/openapi/exports-api, https://docs.dixa.io/openapi/dixa-api
 const (
 	Conversations Kind = "conversations"
 	Messages      Kind = "messages"
+	Activities    Kind = "activities"
 )
-
-func (k Kind) endpoint() string {
-	if k == Messages {
-		return "/message_export"
-	}
-	return "/conversation_export"
-}
 
 // By is the time that an export filters on.
 type By string
@@ -37,11 +32,21 @@ const (
 	Updated By = "updated"
 )
 
-// An Export is one request to the Exports API.
+// An Export is one request to the Exports API, which knows no activities.
 type Export struct {
 	Kind   Kind
 	By     By
 	Window Window
+}
+
+func (e Export) path() (string, error) {
+	switch e.Kind {
+	case Conversations:
+		return "/conversation_export", nil
+	case Messages:
+		return "/message_export", nil
+	}
+	return "", fmt.Errorf("dixa: asking for %s: they are not exported", e.Kind)
 }
 
 // query gives the bounds in Unix milliseconds, one wider than the window at each end: whether they are inclusive is not
@@ -63,20 +68,25 @@ const MaxRecord = 16 << 20
 // Otherwise it ends with the error, after whatever records had come. It can be walked once.
 func (c *Client) Export(ctx context.Context, e Export) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		w, err := c.get(ctx, c.exports, string(e.Kind), e.Kind.endpoint(), e.query())
+		path, err := e.path()
+		if err != nil {
+			yield(Record{}, err)
+			return
+		}
+		w, err := c.get(ctx, c.exports, string(e.Kind), path, e.query())
 		if err != nil {
 			yield(Record{}, err)
 			return
 		}
 		defer w.stop()
-		if err := c.decode(w, yield); err != nil {
+		if err := c.decode(w, e.Kind, yield); err != nil {
 			yield(Record{}, fmt.Errorf("dixa: reading %s: %w", e.Kind, err))
 		}
 	}
 }
 
-// decode walks an export. It returns nil when the caller has enough.
-func (c *Client) decode(body io.Reader, yield func(Record, error) bool) error {
+// decode walks an export of a kind. It returns nil when the caller has enough.
+func (c *Client) decode(body io.Reader, kind Kind, yield func(Record, error) bool) error {
 	r := &limited{r: body, left: MaxRecord}
 	// Bad text in one record must not end the others: Record looks at it by itself.
 	dec := jsontext.NewDecoder(r, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
@@ -85,7 +95,7 @@ func (c *Client) decode(body io.Reader, yield func(Record, error) bool) error {
 			return r.cut(err)
 		}
 		io.CopyN(io.Discard, r, maxQuoted) // for the head
-		return fmt.Errorf("%w: not a JSON array, but %s", ErrUnavailable, c.excerpt(r.head))
+		return fmt.Errorf("%w: not a JSON array, but %s", ErrUnavailable, c.form(r.head))
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return r.cut(err)
@@ -96,7 +106,7 @@ func (c *Client) decode(body io.Reader, yield func(Record, error) bool) error {
 			return r.cut(err)
 		}
 		r.left = MaxRecord
-		if !yield(lift(value), nil) {
+		if !yield(lift(kind, value), nil) {
 			return nil
 		}
 	}
@@ -124,6 +134,10 @@ type limited struct {
 
 // cut says of an export that it was not JSON or ended too early, unless there was a reason beneath.
 func (l *limited) cut(err error) error {
+	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		// Without the names that lead to the place: where the JSON is broken, one may be anything.
+		err = fmt.Errorf("%w after %d bytes", e.Err, e.ByteOffset)
+	}
 	return cmp.Or(l.err, fmt.Errorf("%w: %w", ErrBroken, err))
 }
 

@@ -96,6 +96,39 @@ func read(t *testing.T, export iter.Seq2[dixa.Record, error]) (records []dixa.Re
 	return records, err
 }
 
+// walk goes through the pages of a list as its caller is meant to.
+func walk[T any](t *testing.T, page func(ctx context.Context, key string) ([]T, string, error)) (all []T, err error) {
+	t.Helper()
+	for key := ""; ; {
+		elements, next, err := page(t.Context(), key)
+		all = append(all, elements...)
+		if err != nil || next == "" {
+			return all, err
+		}
+		key = next
+	}
+}
+
+// activities asks for those of the day.
+func activities(t *testing.T, c *dixa.Client) ([]dixa.Record, error) {
+	t.Helper()
+	return walk(t, func(ctx context.Context, key string) ([]dixa.Record, string, error) {
+		return c.Activities(ctx, day, key)
+	})
+}
+
+// lists are the calls that go page by page; each returns how many elements there were.
+var lists = map[string]func(*testing.T, *dixa.Client) (int, error){
+	"agents": func(t *testing.T, c *dixa.Client) (int, error) {
+		all, err := walk(t, c.Agents)
+		return len(all), err
+	},
+	"activities": func(t *testing.T, c *dixa.Client) (int, error) {
+		all, err := activities(t, c)
+		return len(all), err
+	},
+}
+
 // message is a valid record.
 func message(n int) string {
 	return fmt.Sprintf(`{"id":"m%d","csid":7,"created_at":%d,"text":"Tak 😊 \"æøå\""}`, n, day.From.UnixMilli()+int64(n))

@@ -1,10 +1,6 @@
 package dixa
 
-import (
-	"context"
-	"fmt"
-	"net/url"
-)
+import "context"
 
 // An Organization is what a token belongs to.
 type Organization struct {
@@ -31,28 +27,5 @@ type Agent struct {
 // Agents asks for one page of agents: the first with an empty key, then each with the key that came with the last. An
 // empty next ends the list.
 func (c *Client) Agents(ctx context.Context, key string) (agents []Agent, next string, err error) {
-	query := map[string]string{"pageLimit": "100"}
-	if key != "" {
-		query["pageKey"] = key
-	}
-	var reply struct {
-		Data []Agent
-		Meta struct{ Next string }
-	}
-	if err := c.call(ctx, "agents", "/agents", query, &reply); err != nil {
-		return nil, "", err
-	}
-	if reply.Meta.Next == "" || len(reply.Data) == 0 {
-		return reply.Data, "", nil
-	}
-	// Only the key is taken from the address: the token goes nowhere but to the host it was given for.
-	link, err := url.Parse(reply.Meta.Next)
-	if err != nil {
-		return nil, "", fmt.Errorf("dixa: reading agents: the address of the next page: %w", err)
-	}
-	next = link.Query().Get("pageKey")
-	if next == key {
-		next = ""
-	}
-	return reply.Data, next, nil
+	return page[Agent](ctx, c, "agents", "/agents", map[string]string{"pageLimit": "100"}, key)
 }

@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -14,25 +12,12 @@ import (
 	"github.com/dixa2plecto/dixa2plecto/dixa/dixatest"
 )
 
-// agents walks the pages as the caller of Agents is meant to.
-func agents(t *testing.T, c *dixa.Client) (all []dixa.Agent, err error) {
-	t.Helper()
-	for key := ""; ; {
-		page, next, err := c.Agents(t.Context(), key)
-		all = append(all, page...)
-		if err != nil || next == "" {
-			return all, err
-		}
-		key = next
-	}
-}
-
 func TestAgentsComeFromAllPages(t *testing.T) {
 	world := dixatest.NewWorld(dixatest.Team{Seed: 1, From: day.From, To: day.To})
 	for _, last := range []dixatest.LastPage{dixatest.MetaWithoutNext, dixatest.MetaAbsent, dixatest.NextNull} {
 		for _, size := range []int{1, 5, 1000} {
 			s := &dixatest.Server{World: world, Token: token, Behaviour: dixatest.Behaviour{AgentsPerPage: size, LastPage: last, APIRequestsPerSecond: -1}}
-			got, err := agents(t, client(t, s))
+			got, err := walk(t, client(t, s).Agents)
 			if err != nil || len(got) != len(world.Agents()) {
 				t.Fatalf("%d of %d agents, %v", len(got), len(world.Agents()), err)
 			}
@@ -48,51 +33,6 @@ func TestAgentsComeFromAllPages(t *testing.T) {
 			if auth := s.Requests()[0].Auth; auth != "raw" {
 				t.Errorf("the Dixa API got the token as %q", auth)
 			}
-		}
-	}
-}
-
-func TestTheAddressOfTheNextPageGivesItsKeyAlone(t *testing.T) {
-	trap := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the address was followed") }))
-	t.Cleanup(trap.Close)
-	for _, row := range []struct{ next, want string }{
-		{trap.URL + "/v1/agents?pageKey=abc", "abc"},
-		{"//" + strings.TrimPrefix(trap.URL, "http://") + "/?pageKey=abc", "abc"},
-		{"/v1/agents?pageLimit=100&pageKey=a%2Bb%26c", "a+b&c"},
-		{"?pageKey=abc", "abc"},
-	} {
-		var asked []string
-		c := client(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			asked = append(asked, r.URL.Query().Get("pageKey"))
-			meta := fmt.Sprintf(`{"next":%q}`, row.next)
-			if len(asked) > 1 {
-				meta = "null"
-			}
-			fmt.Fprintf(w, `{"data":[{"id":"a%d"}],"meta":%s}`, len(asked), meta)
-		}))
-		if all, err := agents(t, c); err != nil || len(all) != 2 || asked[1] != row.want {
-			t.Errorf("%s: %v, %v; the keys asked for are %q", row.next, all, err, asked)
-		}
-	}
-}
-
-func TestPagesThatLeadNowhereEndTheList(t *testing.T) {
-	for _, row := range []struct {
-		body     string
-		requests int
-	}{
-		{`{"data":[],"meta":{"next":"/v1/agents?pageKey=more"}}`, 1},
-		{`{"data":[{"id":"a"}],"meta":{"next":"/v1/agents?pageKey=same"}}`, 2},
-		{`{"data":null,"meta":null}`, 1},
-		{`{}`, 1},
-	} {
-		requests := 0
-		c := client(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			requests++
-			io.WriteString(w, row.body)
-		}))
-		if _, err := agents(t, c); err != nil || requests != row.requests {
-			t.Errorf("%s: %d requests, %v", row.body, requests, err)
 		}
 	}
 }

@@ -13,16 +13,22 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Record is one conversation or message as Dixa exported it.
+// A Record is one conversation, message or activity as Dixa gave it.
 type Record struct {
-	ID string // a conversation's number in decimal, a message's UUID
-	// CSID is the conversation it belongs to: for a conversation its own id, 0 for a message that names none.
+	ID string // a conversation's number in decimal, a message's or activity's UUID
+	// CSID is the conversation it belongs to: for a conversation its own id, 0 for another that names none.
 	CSID int64
-	// CreatedAt and UpdatedAt are Unix milliseconds; UpdatedAt is 0 where there is none, as in every message.
+	// CreatedAt and UpdatedAt are Unix milliseconds; UpdatedAt is 0 where there is none, as in every message and activity.
 	CreatedAt, UpdatedAt int64
+	// AnonymizedAt is when Dixa removed a conversation's content, in Unix milliseconds; 0 where it has not.
+	AnonymizedAt int64
 	// Assignee is the agent a conversation is assigned to; AdditionalEmails are not known here. Agents who have left the
-	// organisation are known from here alone.
+	// organisation are known from here alone: of an activity's author the log does not say whether it is an agent.
 	Assignee Agent
+	// RequesterEmail is that of a conversation's customer.
+	RequesterEmail string
+	// AuthorEmail is that of whoever wrote a message, or did what an activity tells: a customer or an agent.
+	AuthorEmail string
 	// Bad says why the record cannot be used; ID may be empty then. Empty when all is well.
 	Bad string
 	// Body is the record's JSON, byte for byte.
@@ -37,13 +43,15 @@ var (
 
 // lift takes from a record the few values that the import needs. The body is valid JSON, as the decoder has read it.
 // It never fails: what is wrong with the record is in its Bad.
-func lift(body []byte) Record {
+func lift(kind Kind, body []byte) Record {
 	r := Record{Body: body}
-	switch err := r.lift(); {
+	switch err := r.lift(kind); {
 	case err != nil:
 		r.Bad = err.Error()
 	case r.ID == "":
 		r.Bad = "it has no id"
+	case r.CreatedAt == 0 && kind == Activities:
+		r.Bad = "it has no activityTimestamp"
 	case r.CreatedAt == 0:
 		r.Bad = "it has no created_at"
 	case !utf8.Valid(body):
@@ -52,43 +60,82 @@ func lift(body []byte) Record {
 	return r
 }
 
-func (r *Record) lift() error {
+func (r *Record) lift(kind Kind) error {
 	if len(r.Body) == 0 || r.Body[0] != '{' {
 		return errors.New("it is not a JSON object")
 	}
-	number := false // is the id one? A conversation's is
 	for name, value := range members(r.Body) {
 		if value.Kind() == 'n' {
 			continue
 		}
 		var err error
-		switch string(name) {
-		case `"id"`:
-			r.ID, err = identity(value)
-			number = value.Kind() == '0'
-		case `"csid"`:
-			r.CSID, err = integer(value)
-		case `"created_at"`:
-			r.CreatedAt, err = moment(value)
-		case `"updated_at"`:
-			r.UpdatedAt, err = moment(value)
-		case `"queued_at"`, `"assigned_at"`, `"closed_at"`, `"anonymized_at"`, `"last_message_created_at"`:
-			_, err = moment(value)
-		case `"assignee_id"`:
-			r.Assignee.ID, _ = text(value)
-		case `"assignee_name"`:
-			r.Assignee.DisplayName, _ = text(value)
-		case `"assignee_email"`:
-			r.Assignee.Email, _ = text(value)
+		if kind == Activities {
+			err = r.liftLogged(name, value)
+		} else {
+			err = r.liftExported(name, value)
 		}
 		if err != nil {
 			return fmt.Errorf("its %s is %w", bytes.Trim(name, `"`), err)
 		}
 	}
-	if number && r.CSID == 0 {
-		r.CSID, _ = strconv.ParseInt(r.ID, 10, 64)
+	if kind == Conversations && r.CSID == 0 && r.ID != "" {
+		var err error
+		if r.CSID, err = strconv.ParseInt(r.ID, 10, 64); err != nil {
+			return errors.New("its id is not a number")
+		}
 	}
 	return nil
+}
+
+// liftExported takes one member of a conversation or message; name has its quotes.
+func (r *Record) liftExported(name []byte, value jsontext.Value) (err error) {
+	switch string(name) {
+	case `"id"`:
+		r.ID, err = identity(value)
+	case `"csid"`:
+		r.CSID, err = integer(value)
+	case `"created_at"`:
+		r.CreatedAt, err = moment(value)
+	case `"updated_at"`:
+		r.UpdatedAt, err = moment(value)
+	case `"anonymized_at"`:
+		r.AnonymizedAt, err = moment(value)
+	case `"queued_at"`, `"assigned_at"`, `"closed_at"`, `"last_message_created_at"`:
+		_, err = moment(value)
+	case `"assignee_id"`:
+		r.Assignee.ID, _ = text(value)
+	case `"assignee_name"`:
+		r.Assignee.DisplayName, _ = text(value)
+	case `"assignee_email"`:
+		r.Assignee.Email, _ = text(value)
+	case `"requester_email"`:
+		r.RequesterEmail, _ = text(value)
+	case `"author_email"`:
+		r.AuthorEmail, _ = text(value)
+	}
+	return err
+}
+
+// liftLogged takes one member of an activity; name has its quotes.
+func (r *Record) liftLogged(name []byte, value jsontext.Value) (err error) {
+	switch string(name) {
+	case `"id"`:
+		r.ID, err = identity(value)
+	case `"conversationId"`:
+		r.CSID, err = integer(value)
+	case `"activityTimestamp"`:
+		r.CreatedAt, err = timestamp(value)
+	case `"author"`:
+		if value.Kind() != '{' {
+			break
+		}
+		for name, value := range members(value) {
+			if string(name) == `"email"` {
+				r.AuthorEmail, _ = text(value)
+			}
+		}
+	}
+	return err
 }
 
 // members walks the members of a JSON object: the name with its quotes, and the value. It relies on the object being
@@ -166,7 +213,30 @@ func moment(v jsontext.Value) (int64, error) {
 	return ms, err
 }
 
-// identity returns an id as text: a conversation's is a number, a message's is text already.
+// timestamp returns the time of an activity in Unix milliseconds. It is written as in Java: RFC 3339 with the zone once
+// more in brackets, and without the seconds where they are zero.
+// https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/time/ZonedDateTime.html#toString()
+func timestamp(v jsontext.Value) (int64, error) {
+	s, err := text(v)
+	if err != nil {
+		return 0, errors.New("not a time")
+	}
+	s, _, _ = strings.Cut(s, "[")
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		t, err = time.Parse("2006-01-02T15:04Z07:00", s)
+	}
+	if err != nil {
+		return 0, errors.New("not a time")
+	}
+	ms := t.UnixMilli()
+	if ms < earliest || ms >= latest {
+		return 0, fmt.Errorf("not a time of this century (%s)", t.UTC().Format(time.RFC3339))
+	}
+	return ms, nil
+}
+
+// identity returns an id as text: a conversation's is a number, those of the others are text already.
 func identity(v jsontext.Value) (string, error) {
 	if v.Kind() != '0' {
 		return text(v)

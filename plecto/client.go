@@ -1,5 +1,6 @@
-// Package plecto writes to Plecto's API v2, or to an endpoint that is compatible with it: registrations, and what is
-// needed around them of data sources and members.
+// Package plecto writes to Plecto's API v2, or to an endpoint that is compatible with it, and reads back: registrations,
+// and what is needed around them of data sources and members. Few of the shapes it reads are documented, so they are
+// taken as they come: what is not understood is left out.
 //
 // Every method makes one request and does not try again: when to ask, and how often, is the caller's to decide. The
 // errors tell what the caller needs for that: see [ErrRefused], [ErrUnavailable], [ErrThrottled] and [Error].
@@ -14,8 +15,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/go-resty/resty/v2"
 )
 
@@ -49,12 +52,19 @@ func (c Config) String() string { return "plecto at " + c.URL }
 type Client struct {
 	http    *resty.Client
 	answer  time.Duration
+	email   string
 	secrets []string
 	log     *slog.Logger
 }
 
 // String keeps the credentials out of messages.
 func (c *Client) String() string { return Config{URL: c.http.BaseURL}.String() }
+
+// Account tells the account behind the client from others, by address and e-mail, and gives away neither: 16 hex digits
+// that are the same for the same account and salt.
+func (c *Client) Account(salt string) string {
+	return fmt.Sprintf("%016x", xxhash.Sum64String(strings.Join([]string{salt, c.http.BaseURL, strings.ToLower(c.email)}, "\x00")))
+}
 
 // New returns a client; it makes no request.
 func New(cfg Config) *Client {
@@ -65,6 +75,7 @@ func New(cfg Config) *Client {
 	agent := cmp.Or(cfg.UserAgent, "dixa2plecto")
 	c := &Client{
 		answer:  cmp.Or(cfg.Answer, 30*time.Second),
+		email:   cfg.Email,
 		secrets: []string{base64.StdEncoding.EncodeToString([]byte(cfg.Email + ":" + cfg.Password)), cfg.Password, cfg.Email},
 		log:     cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
 	}
@@ -82,7 +93,7 @@ func New(cfg Config) *Client {
 	return c
 }
 
-// maxReply is the most of a reply that is read.
+// maxReply is the most of a reply that is read; one with a page of a list in it must end before.
 const maxReply = 16 << 20
 
 // send makes one request and returns the body of its reply when the status is a 2xx. Paths end in a slash: without it
@@ -102,12 +113,15 @@ func (c *Client) send(ctx context.Context, what, method, path string, query map[
 	}
 	defer resp.RawBody().Close()
 	c.log.DebugContext(ctx, "plecto", "request", method+" "+path, "status", resp.StatusCode(), "took", time.Since(began))
-	reply, err := io.ReadAll(io.LimitReader(resp.RawBody(), maxReply))
+	reply, err := io.ReadAll(io.LimitReader(resp.RawBody(), maxReply+1))
 	if !resp.IsSuccess() {
 		return nil, fmt.Errorf("plecto: %s: %w", what, c.refusal(resp.RawResponse, reply))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("plecto: %s: %w", what, unreachable(ctx, err))
+	}
+	if method == http.MethodGet && len(reply) > maxReply {
+		return nil, fmt.Errorf("plecto: %s: the reply is longer than %d MiB", what, maxReply>>20)
 	}
 	if page := bytes.TrimLeft(reply, "\ufeff \t\r\n"); bytes.HasPrefix(page, []byte("<")) {
 		// A proxy or a login page speaks in Plecto's place.

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // What became of a request that did not succeed. Trouble of these kinds may pass; asking again is harmless, since a
@@ -34,6 +36,8 @@ var (
 	ErrRefused = errors.New("refused")
 	// ErrNotFound: 404.
 	ErrNotFound = errors.New("not found")
+	// ErrUnreadable: a success whose reply is JSON, but no list.
+	ErrUnreadable = errors.New("the reply is not what was asked for")
 	// ErrRedirected: the address answers with a redirect, which is not followed.
 	ErrRedirected = errors.New("the address redirects elsewhere")
 )
@@ -114,6 +118,21 @@ func (c *Client) words(body []byte) string {
 		text = string(runes[:300]) + "…"
 	}
 	return strings.ToValidUTF8(text, "?")
+}
+
+// form says what a success is that cannot be read. It is not quoted: it may be about customers.
+func form(body []byte) string {
+	kind := "text"
+	switch jsontext.Value(body).Kind() {
+	case '{':
+		kind = "a JSON object"
+	case '[':
+		kind = "a JSON array"
+	}
+	if kind != "text" && !json.Valid(body) {
+		kind = "the beginning of " + kind
+	}
+	return fmt.Sprintf("%s, %d bytes", kind, len(body))
 }
 
 // maxSaid is how many messages of an error body are looked at: more than an error has room for.

@@ -23,7 +23,7 @@ import (
 
 // kinds returns which of the package's errors an error is.
 func kinds(err error) (all []error) {
-	for _, kind := range []error{plecto.ErrUnavailable, plecto.ErrThrottled, plecto.ErrUnauthorized, plecto.ErrRefused, plecto.ErrNotFound, plecto.ErrRedirected} {
+	for _, kind := range []error{plecto.ErrUnavailable, plecto.ErrThrottled, plecto.ErrUnauthorized, plecto.ErrRefused, plecto.ErrNotFound, plecto.ErrUnreadable, plecto.ErrRedirected} {
 		if errors.Is(err, kind) {
 			all = append(all, kind)
 		}
@@ -130,6 +130,43 @@ func TestAPageWithStatus200IsNoSuccess(t *testing.T) {
 	} {
 		if err := send(t, client(t, answers(http.StatusOK, page))); !slices.Equal(kinds(err), []error{plecto.ErrUnavailable}) || !strings.Contains(err.Error(), "Sign in") {
 			t.Errorf("%.20q: %v", page, err)
+		}
+	}
+}
+
+func TestASuccessThatCannotBeReadIsNotQuoted(t *testing.T) {
+	const customer = "kunde@example.com"
+	for _, row := range []struct {
+		body, says string
+		source     bool // whether it is one data source's, so that only a list is missing
+	}{
+		{customer, "text, 17 bytes", false},
+		{`"` + customer + `"`, "text, 19 bytes", false},
+		{`{"detail":"` + customer + `"}`, "a JSON object, 30 bytes", true},
+		{`{"results":{"email":"` + customer + `"}}`, "a JSON object, 41 bytes", true},
+		{`{"results":[{"email":"` + customer, "the beginning of a JSON object, 39 bytes", false},
+		{`["` + customer + `"]`, "a JSON array, 21 bytes", false},
+		{`[{"` + customer + `" "` + customer + `"}]`, "the beginning of a JSON array, 43 bytes", false},
+	} {
+		var out bytes.Buffer
+		cfg := config(t, answers(http.StatusOK, row.body))
+		cfg.Log = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		c := plecto.New(cfg)
+		_, rows := c.Registrations(t.Context(), plecto.Query{})
+		_, _, members := c.Members(t.Context(), 1)
+		_, _, sources := c.DataSources(t.Context(), 1)
+		_, source := c.DataSource(t.Context(), "0123456789abcdef0123456789abcdef")
+		all := []error{rows, members, sources}
+		if !row.source {
+			all = append(all, source)
+		}
+		for _, err := range all {
+			if text := fmt.Sprint(err); !strings.HasSuffix(text, ": what came is "+row.says) || strings.Contains(text, "kunde") {
+				t.Errorf("%s: the error is %q", row.body, text)
+			}
+		}
+		if strings.Contains(out.String(), "kunde") {
+			t.Errorf("%s: the log is %s", row.body, &out)
 		}
 	}
 }

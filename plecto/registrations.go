@@ -48,9 +48,6 @@ func (r Registration) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// MarshalJSON makes a Registration a json.Marshaler.
-func (r Registration) MarshalJSON() ([]byte, error) { return r.AppendJSON(nil), nil }
-
 func appendPair(b []byte, name string, value any) []byte {
 	if b[len(b)-1] != '{' {
 		b = append(b, ',')

@@ -33,6 +33,20 @@ func (s *Store) Aside(ctx context.Context, limit int) ([]AsideElement, error) {
 	return all, nil
 }
 
+// EachAside calls each with the elements that are set aside, as they came.
+func (s *Store) EachAside(ctx context.Context, each func(body []byte)) error {
+	err := s.rows(ctx, `SELECT body FROM aside`, nil, func(rows *sql.Rows) error {
+		var body []byte
+		err := rows.Scan(&body)
+		each(body)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store: reading what is set aside: %w", err)
+	}
+	return nil
+}
+
 // setAside keeps what could not be taken over, and lets go of what now came back whole.
 func setAside(ctx context.Context, tx *sql.Tx, a Answer, b Batch) error {
 	for _, e := range b.Aside {

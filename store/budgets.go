@@ -14,11 +14,15 @@ type Budget struct {
 	Name  string
 	Limit int // 0 lifts it; holds are obeyed all the same
 	Per   time.Duration
+	// Burst is how many of them may go out at once, where that is less: no more in the part of Per that is theirs.
+	Burst int
 }
 
-// span is Per and a hundredth: the service counts a request when it arrives, which may be a little later than it was
-// sent for one, and a little sooner for the next.
-func (b Budget) span() time.Duration { return b.Per + b.Per/100 }
+// span is Per and a little: the service counts a request when it arrives, which may be later after it was sent for one
+// than for the next.
+func (b Budget) span() time.Duration { return wider(b.Per) }
+
+func wider(d time.Duration) time.Duration { return d + max(d/100, 100*time.Millisecond) }
 
 // requestsKept is how long requests stay in the cache: longer than any budget counts them.
 const requestsKept = 24 * time.Hour
@@ -83,15 +87,23 @@ func freeAt(ctx context.Context, q querier, b Budget, now time.Time) (time.Time,
 	if b.Limit <= 0 {
 		return free, nil
 	}
-	err = q.QueryRowContext(ctx, `SELECT at FROM requests WHERE budget = ? ORDER BY at DESC LIMIT 1 OFFSET ?`, b.Name, b.Limit-1).Scan(&ms)
-	if errors.Is(err, sql.ErrNoRows) {
-		return free, nil
-	}
-	if err != nil {
-		return free, err
-	}
-	if leaves := time.UnixMilli(min(ms, millis(now))).Add(b.span()); leaves.After(free) {
-		free = leaves
+	for _, rule := range []struct {
+		limit int
+		span  time.Duration
+	}{{b.Limit, b.span()}, {b.Burst, wider(b.Per * time.Duration(b.Burst) / time.Duration(b.Limit))}} {
+		if rule.limit <= 0 || rule.limit > b.Limit {
+			continue
+		}
+		err = q.QueryRowContext(ctx, `SELECT at FROM requests WHERE budget = ? ORDER BY at DESC LIMIT 1 OFFSET ?`, b.Name, rule.limit-1).Scan(&ms)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return free, err
+		}
+		if leaves := time.UnixMilli(min(ms, millis(now))).Add(rule.span); leaves.After(free) {
+			free = leaves
+		}
 	}
 	return free, nil
 }

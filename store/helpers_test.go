@@ -2,12 +2,15 @@ package store_test
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -125,6 +128,21 @@ func body(t *testing.T, s *store.Store, kind, id string) string {
 		return ""
 	}
 	return found[0].Body
+}
+
+// changed are the records of a kind that changed after a revision, in order; limit of them at most.
+func changed(s *store.Store, ctx context.Context, kind string, after int64, limit int) ([]store.Record, error) {
+	changes, _, err := s.Changes(ctx, []string{kind}, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, c := range changes {
+		ids = append(ids, c.ID)
+	}
+	found, err := s.RecordsByID(ctx, kind, ids)
+	slices.SortFunc(found, func(a, b store.Record) int { return cmp.Compare(a.Revision, b.Revision) })
+	return found, err
 }
 
 // seeded calls check with as many sources of chance as a property needs to be tried, each named by its seed.

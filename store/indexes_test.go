@@ -11,18 +11,46 @@ func TestEachIndexAnswersItsQuestion(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache.db")
 	openAt(t, path)
 	for index, question := range map[string]string{
-		"records_by_revision":    `SELECT * FROM records WHERE kind = 'messages' AND revision > 1 ORDER BY revision`,
-		"records_by_time":        `SELECT * FROM records WHERE kind = 'messages' AND created_at BETWEEN 1 AND 2`,
-		"aside_by_id":            `DELETE FROM aside WHERE kind = 'messages' AND id = 'm1'`,
-		"windows_by_run":         `SELECT * FROM windows WHERE run = 1`,
-		"registrations_rejected": `SELECT * FROM registrations WHERE source = 1 AND rejection IS NOT NULL ORDER BY record`,
-		"requests_by_budget":     `SELECT at FROM requests WHERE budget = 'exports' ORDER BY at DESC`,
+		"records_by_revision":     `SELECT * FROM records WHERE kind = 'messages' AND revision > 1 ORDER BY revision`,
+		"records_by_time":         `SELECT * FROM records WHERE kind = 'messages' AND created_at BETWEEN 1 AND 2`,
+		"aside_by_id":             `DELETE FROM aside WHERE kind = 'messages' AND id = 'm1'`,
+		"windows_by_run":          `SELECT * FROM windows WHERE run = 1`,
+		"registrations_rejected":  `SELECT * FROM registrations WHERE source = 1 AND rejection IS NOT NULL ORDER BY record`,
+		"requests_by_budget":      `SELECT at FROM requests WHERE budget = 'exports' ORDER BY at DESC`,
+		"records_by_conversation": `SELECT * FROM records WHERE csid IN (1, 2, 3) AND kind IN ('conversations', 'messages') ORDER BY csid`,
+		"erased_waiting":          `SELECT csid FROM erased WHERE scrubbed_at IS NULL ORDER BY csid`,
 	} {
 		var id, parent, unused int
 		var plan string
 		must(t, raw(t, path).QueryRow(`EXPLAIN QUERY PLAN `+question).Scan(&id, &parent, &unused, &plan))
 		if !strings.Contains(plan, index) {
 			t.Errorf("%s: %s", question, plan)
+		}
+	}
+}
+
+// A page costs as much as it holds, wherever it lies: nothing is sorted but records of one moment.
+func TestAPageOfRecordsIsReadAlongItsIndex(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache.db")
+	openAt(t, path)
+	for question, index := range map[string]string{
+		`SELECT * FROM records WHERE kind = 'messages' AND revision > 5 ORDER BY revision LIMIT 9`:                                          "records_by_revision",
+		`SELECT * FROM records WHERE kind = 'messages' AND (created_at, id) > (5, 'm1') AND created_at < 9 ORDER BY created_at, id LIMIT 9`: "records_by_time",
+		`SELECT * FROM records WHERE kind = 'messages' ORDER BY created_at, id LIMIT 9`:                                                     "records_by_time",
+	} {
+		rows, err := raw(t, path).Query(`EXPLAIN QUERY PLAN ` + question)
+		must(t, err)
+		defer rows.Close()
+		var plan []string
+		for rows.Next() {
+			var id, parent, unused int
+			var step string
+			must(t, rows.Scan(&id, &parent, &unused, &step))
+			plan = append(plan, step)
+		}
+		whole := strings.Join(plan, "\n")
+		if !strings.Contains(whole, index) || strings.Contains(whole, "SCAN records") || strings.Contains(whole, "B-TREE FOR ORDER BY") {
+			t.Errorf("%s:\n%s", question, whole)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	// The order is the driver's: page_size has to come before the first write.
 	if s.writer, err = connect(s.path, "_txlock", "immediate", "_pragma", "page_size(8192)",
-		"_pragma", "cache_size(-16384)", "_pragma", "temp_store(MEMORY)", "_pragma", "wal_autocheckpoint(16000)",
+		"_pragma", "cache_size(-16384)", "_pragma", "temp_store(MEMORY)", "_pragma", "secure_delete(1)", "_pragma", "wal_autocheckpoint(16000)",
 		"_journal_mode", "WAL", "_synchronous", "NORMAL"); err != nil {
 		return err
 	}

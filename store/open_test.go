@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/pressly/goose/v3"
 
 	"github.com/dixa2plecto/dixa2plecto/store"
 )
@@ -123,17 +127,30 @@ func TestADamagedPageIsFoundByOpeningOrByACheck(t *testing.T) {
 	must(t, open(t).Check(t.Context()))
 }
 
+// migratedTo is a cache of an older version, or one that was only begun.
+func migratedTo(t *testing.T, version int64) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "cache.db")
+	exec(t, path, `PRAGMA application_id = 1681027180`)
+	p, err := goose.NewProvider(goose.DialectSQLite3, raw(t, path), os.DirFS("migrations"))
+	must(t, err)
+	_, err = p.GetDBVersion(t.Context()) // makes goose's own table
+	if err == nil && version > 0 {
+		_, err = p.UpTo(t.Context(), version)
+	}
+	must(t, err)
+	return content(t, path)
+}
+
 // Killed while it makes a cache, the program leaves one of these.
 func TestACacheThatWasOnlyBegunIsCompleted(t *testing.T) {
-	good := cache(t)
 	for name, begun := range map[string][]byte{
 		"nothing":            nil,
 		"a mark":             altered(t, nil, `PRAGMA application_id = 1681027180`),
 		"no tables, no mark": altered(t, nil, `CREATE TABLE t (a); DROP TABLE t`),
-		"no migration": altered(t, good, `DROP VIEW conversations; DROP VIEW messages; DROP TABLE cache; DROP TABLE records; DROP TABLE aside;
-			DROP TABLE windows; DROP TABLE runs; DROP TABLE synced; DROP TABLE registrations; DROP TABLE sources; DROP TABLE agents;
-			DROP TABLE requests; DROP TABLE holds; DELETE FROM goose_db_version WHERE version_id > 0`),
-		"one migration": altered(t, good, `DROP VIEW conversations; DROP VIEW messages; DELETE FROM goose_db_version WHERE version_id > 1`),
+		"no migration":       migratedTo(t, 0),
+		"one migration":      migratedTo(t, 1),
+		"all but one":        migratedTo(t, 2),
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "cache.db")
@@ -144,6 +161,55 @@ func TestACacheThatWasOnlyBegunIsCompleted(t *testing.T) {
 			s = openAt(t, path)
 			save(t, s, store.Answer{Window: span(t, s, "import", "messages", hour(0), hour(1)), Request: 1}, whole(message(1, "new")))
 			equal(t, "the body", body(t, s, "messages", "m1"), message(1, "new").Body)
+		})
+	}
+}
+
+func TestACacheOfAnOlderVersionServesWithWhatIsInIt(t *testing.T) {
+	for version := int64(1); version <= 2; version++ {
+		t.Run(fmt.Sprint(version), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "cache.db")
+			must(t, os.WriteFile(path, bytes.TrimSuffix(altered(t, migratedTo(t, version), `
+				UPDATE cache SET revision = 2;
+				INSERT INTO records (kind, id, csid, created_at, updated_at, request, hash, revision, body) VALUES
+					('conversations', '7', 7, 1767225600000, 1767225600000, 1, 0, 1, '{}'), ('messages', 'm1', 7, 1767225600000, NULL, 2, 0, 2, '{}');
+				INSERT INTO sources (id, name, kind, uuid, title, fields, place, mapping, accepted) VALUES (3, 'a', 'messages', 'aa', 'Old', '["Channel"]', 2, 'old', 2);
+				INSERT INTO registrations (source, record, hash, sent_at, rejection, rejected) VALUES (3, 'm1', 5, 1767225600000, NULL, NULL), (3, 'm2', NULL, NULL, 'no', 6);
+				INSERT INTO requests (id, budget, at) VALUES (41, 'message exports', 1767225600000)`), []byte("|")), 0o600))
+			exec(t, path, `UPDATE records SET hash = ?`, int64(xxhash.Sum64String("{}")))
+			s := openAt(t, path)
+
+			src := source(t, s, "a")
+			equal(t, "the source", src, store.Source{ID: 3, Name: "a", Kind: "messages", UUID: "aa", Title: "Old", Fields: []string{"Channel"},
+				Place: 2, Mapping: "old", Accepted: 2, AsText: []string{}})
+			known, err := s.Registrations(t.Context(), src, []string{"m1", "m2"})
+			must(t, err)
+			equal(t, "registrations", known, map[string]store.Registration{"m1": {Record: "m1", Hash: 5}, "m2": {Record: "m2", Rejected: 6, Rejection: "no"}})
+			rows, err := s.Rows(t.Context(), src, []string{"m1"})
+			must(t, err)
+			days, err := s.MemberDays(t.Context())
+			must(t, err)
+			equal(t, "rows and days that are known", []int{len(rows), len(days)}, []int{0, 0})
+			equal(t, "changes behind the place", len(log(t, s, kinds, src.Place, 10)), 0)
+			of, err := s.RecordsOf(t.Context(), kinds, []int64{7})
+			must(t, err)
+			equal(t, "records of the conversation", len(of), 2)
+
+			// And everything new works on what is old.
+			must(t, s.Mark(t.Context(), src, 2, []store.Registration{{Record: "m1", Hash: 6, Row: "{}"}, {Record: "m2", Hash: 7, Row: "{}"}}))
+			rows, err = s.Rows(t.Context(), src, []string{"m1", "m2"})
+			must(t, err)
+			equal(t, "rows sent now", len(rows), 2)
+			must(t, s.EraseRequester(t.Context(), "mette@example.dk"))
+			must(t, s.Erase(t.Context(), []int64{7}))
+			erased, err := s.Erased(t.Context())
+			must(t, err)
+			equal(t, "erased", []bool{erased.Conversation(7), erased.Requester("mette@example.dk", 1)}, []bool{true, true})
+			equal(t, "scrubbed", scrub(t, s, 7), map[string]int{"conversations": 1, "messages": 1})
+			must(t, s.Wipe(t.Context()))
+			request, _, err := s.Spend(t.Context(), perHour)
+			must(t, err)
+			equal(t, "the next request", request, int64(42))
 		})
 	}
 }

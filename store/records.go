@@ -9,7 +9,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// A Record is one conversation or message exactly as Dixa exported it, with the few values lifted that the cache asks
+// A Record is one conversation, message or activity exactly as Dixa exported it, with the few values lifted that the cache asks
 // for. Times are Unix milliseconds, 0 where there is none.
 type Record struct {
 	Kind      string
@@ -21,13 +21,8 @@ type Record struct {
 	Body      string
 }
 
-// Records returns up to limit records of kind with a revision above after, in the order in which they last changed.
-// A body that is not the one that was saved gives ErrDamaged.
-func (s *Store) Records(ctx context.Context, kind string, after int64, limit int) ([]Record, error) {
-	return s.query(ctx, `SELECT `+bodyColumns+` FROM records WHERE kind = ? AND revision > ? ORDER BY revision LIMIT ?`, kind, after, limit)
-}
-
 // RecordsByID returns the records of kind that have one of the ids, in no order; ids that are not there are left out.
+// As with every method that reads records, a body that is not the one that was saved gives ErrDamaged.
 func (s *Store) RecordsByID(ctx context.Context, kind string, ids []string) ([]Record, error) {
 	var all []Record
 	for chunk := range slices.Chunk(ids, lookupRows) {
@@ -52,23 +47,32 @@ func (s *Store) Newest(ctx context.Context, kind string) (r Record, found bool, 
 const bodyColumns = `kind, id, coalesce(csid, 0), created_at, coalesce(updated_at, 0), revision, hash, body`
 
 func (s *Store) query(ctx context.Context, query string, args ...any) ([]Record, error) {
+	all, err := scanRecords(s.reader.QueryContext(ctx, query, args...))
+	if err != nil {
+		return nil, fmt.Errorf("store: reading records: %w", explain(err))
+	}
+	return all, nil
+}
+
+// scanRecords reads the bodyColumns of a query.
+func scanRecords(rows *sql.Rows, err error) ([]Record, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
 	var all []Record
-	err := s.rows(ctx, query, args, func(rows *sql.Rows) error {
+	for rows.Next() {
 		var r Record
 		var hash int64
 		if err := rows.Scan(&r.Kind, &r.ID, &r.CSID, &r.CreatedAt, &r.UpdatedAt, &r.Revision, &hash, &r.Body); err != nil {
-			return err
+			return nil, err
 		}
 		if hashOf(r.Body) != hash {
-			return fmt.Errorf("%w: %s %s is not as it was saved", ErrDamaged, r.Kind, r.ID)
+			return nil, fmt.Errorf("%w: %s %s is not as it was saved", ErrDamaged, r.Kind, r.ID)
 		}
 		all = append(all, r)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("store: reading records: %w", err)
 	}
-	return all, nil
+	return all, rows.Err()
 }
 
 // rows calls scan for each row of a query.
@@ -95,4 +99,20 @@ func args(first any, rest []string) []any {
 		all = append(all, v)
 	}
 	return all
+}
+
+// CustomAttributes returns the identifiers of the custom attributes that conversations have, in order.
+func (s *Store) CustomAttributes(ctx context.Context) ([]string, error) {
+	var all []string
+	err := s.rows(ctx, `SELECT DISTINCT f.value ->> 'identifier' AS identifier FROM records, json_each(records.body, '$.custom_fields') AS f
+		WHERE records.kind = 'conversations' AND f.type = 'object' AND json_type(f.value, '$.identifier') = 'text' ORDER BY identifier`, nil, func(rows *sql.Rows) error {
+		var identifier string
+		err := rows.Scan(&identifier)
+		all = append(all, identifier)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: reading custom attributes: %w", err)
+	}
+	return all, nil
 }

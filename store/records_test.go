@@ -185,10 +185,10 @@ func TestRevisionsRiseAndAreNeverUsedAgain(t *testing.T) {
 	} {
 		request++
 		saved := save(t, s, store.Answer{Window: w, Request: request}, store.Batch{Records: records})
-		changed, err := s.Records(t.Context(), "messages", last, 1000)
+		later, err := changed(s, t.Context(), "messages", last, 1000)
 		must(t, err)
-		equal(t, "records behind the last revision", len(changed), saved.Changed)
-		for _, r := range changed {
+		equal(t, "records behind the last revision", len(later), saved.Changed)
+		for _, r := range later {
 			if r.Revision <= last {
 				t.Fatalf("revision %d comes after %d", r.Revision, last)
 			}
@@ -198,7 +198,7 @@ func TestRevisionsRiseAndAreNeverUsedAgain(t *testing.T) {
 	path := s.Path()
 	exec(t, path, `DELETE FROM records`)
 	save(t, openAt(t, path), store.Answer{Window: w, Request: 9}, store.Batch{Records: messages(0, 1)})
-	again, err := s.Records(t.Context(), "messages", last, 10)
+	again, err := changed(s, t.Context(), "messages", last, 10)
 	must(t, err)
 	equal(t, "records behind the last revision after all were deleted", len(again), 1)
 }
@@ -210,7 +210,7 @@ func TestTheChangeLogIsReadInPages(t *testing.T) {
 	save(t, s, store.Answer{Window: w, Request: 2}, store.Batch{Records: []store.Record{message(0, "again")}})
 	var order []string
 	for after := int64(0); ; {
-		page, err := s.Records(t.Context(), "messages", after, 4)
+		page, err := changed(s, t.Context(), "messages", after, 4)
 		must(t, err)
 		if len(page) == 0 {
 			break
@@ -248,7 +248,7 @@ func TestABitFlippedInABodyIsFoundOnReading(t *testing.T) {
 	// "hi" becomes "hh" in one of them.
 	exec(t, s.Path(), `UPDATE records SET body = replace(body, '"hi"', '"hh"') WHERE id = 'm4'`)
 	for name, read := range map[string]func() error{
-		"by revision": func() error { _, err := s.Records(t.Context(), "messages", 0, 100); return err },
+		"by revision": func() error { _, err := changed(s, t.Context(), "messages", 0, 100); return err },
 		"by id":       func() error { _, err := s.RecordsByID(t.Context(), "messages", []string{"m4"}); return err },
 	} {
 		if err := read(); !errors.Is(err, store.ErrDamaged) {

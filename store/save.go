@@ -25,6 +25,8 @@ type Batch struct {
 	Aside   []Aside
 	// Agents are people whom the records name. One that is known keeps its name: records tell how it once was.
 	Agents []Agent
+	// Erase are conversations of which the records tell that their content is to go: see [Store.Erase].
+	Erase []int64
 	// Whole says that the answer ended as it should: nothing of the window is missing.
 	Whole bool
 }
@@ -90,6 +92,9 @@ func (s *Store) Save(ctx context.Context, a Answer, batches <-chan Batch) (Saved
 
 func (s *Store) saveBatch(ctx context.Context, tx *sql.Tx, a Answer, b Batch, saved *Saved) error {
 	kind, records := a.Window.Kind, newest(b.Records, a.Request)
+	if err := erase(ctx, tx, b.Erase, ""); err != nil { // while what was there before still is
+		return err
+	}
 	known, err := s.known(ctx, tx, kind, records)
 	if err != nil {
 		return err

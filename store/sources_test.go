@@ -125,7 +125,7 @@ func TestBehindCountsTheRecordsPastASourcesPlace(t *testing.T) {
 	w.Kind = "conversations"
 	save(t, s, store.Answer{Window: w, Request: 2}, store.Batch{Records: []store.Record{version("conversations", 1, 1)}})
 	src.Place = 4
-	behind, err := s.Behind(t.Context(), src)
+	behind, err := s.Behind(t.Context(), src.Kind, src.Place)
 	must(t, err)
 	equal(t, "records behind", behind, 6)
 }

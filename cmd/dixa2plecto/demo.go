@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -53,7 +54,7 @@ type demo struct {
 	world   *dixatest.World
 	today   time.Time // its first moment: the demo does not notice when the day ends
 	plecto  *plectotest.Server
-	sources []demoSource
+	sources []demoSource // to link
 	folder  string
 	env     [][2]string
 	servers []*http.Server
@@ -67,7 +68,7 @@ const demoDays = 90
 func newDemo(now time.Time) (d *demo, err error) {
 	d = &demo{
 		today:  startOfDay(now, 0),
-		world:  dixatest.NewWorld(dixatest.Team{Seed: 1, From: startOfDay(now, -demoDays), To: now}),
+		world:  dixatest.NewWorld(dixatest.Team{Seed: 1, From: startOfDay(now, -demoDays), To: now, ConversationsPerDay: 20}),
 		plecto: &plectotest.Server{Email: "demo@example.com", Password: "demo-password"},
 	}
 	defer func() {
@@ -78,14 +79,7 @@ func newDemo(now time.Time) (d *demo, err error) {
 	if d.folder, err = os.MkdirTemp("", "dixa2plecto-demo-"); err != nil {
 		return d, err
 	}
-	for _, kind := range bridge.Kinds() {
-		var fields []plectotest.Field
-		for _, f := range bridge.Fields(kind) {
-			fields = append(fields, plectotest.Field{Name: f.Title, AllowEmpty: true})
-		}
-		d.sources = append(d.sources, demoSource{kind, d.plecto.AddDataSource("Dixa "+kind, fields...)})
-	}
-	dixaURL, err := d.serve(&dixatest.Server{World: d.world, Token: "demo-token"})
+	dixaURL, err := d.serve(&dixatest.Server{World: d.world, Token: "demo-token", Behaviour: dixatest.Behaviour{ActivitiesPerPage: 1000}})
 	if err != nil {
 		return d, err
 	}
@@ -103,6 +97,17 @@ func newDemo(now time.Time) (d *demo, err error) {
 		{"DIXA2PLECTO_DB", filepath.Join(d.folder, "demo.db")},
 	}
 	return d, nil
+}
+
+// addDataSources makes data sources to link, as a person would in Plecto.
+func (d *demo) addDataSources() {
+	for _, kind := range bridge.Kinds() {
+		var fields []plectotest.Field
+		for _, f := range bridge.Usual(kind) {
+			fields = append(fields, plectotest.Field{Name: f.Title, AllowEmpty: true})
+		}
+		d.sources = append(d.sources, demoSource{kind, d.plecto.AddDataSource("Support "+kind, fields...)})
+	}
 }
 
 func (d *demo) serve(h http.Handler) (address string, err error) {
@@ -141,12 +146,14 @@ func (d *demo) getenv(name string, machine func(string) string) string {
 // runDemo runs the commands a newcomer would, each after its command line.
 func (a *app) runDemo(ctx context.Context, d *demo) error {
 	commands := [][]string{{"auth", "status"}}
-	for _, s := range d.sources {
-		commands = append(commands, []string{"sources", "link", s.kind, s.uuid})
+	for _, kind := range bridge.Kinds() {
+		commands = append(commands, []string{"sources", "add", kind})
 	}
 	commands = append(commands,
 		[]string{"import", "--from", startOfDay(d.today, -demoDays).Format(time.DateOnly), "--to", startOfDay(d.today, -1).Format(time.DateOnly)},
+		[]string{"push", "--dry-run"},
 		[]string{"push"},
+		[]string{"verify"},
 		[]string{"status"},
 	)
 	w := world{strings.NewReader(""), a.stdout, a.stderr, func(name string) string { return d.getenv(name, a.getenv) }}
@@ -169,44 +176,61 @@ func (a *app) compareDemo(d *demo) error {
 		OK            bool `json:"ok"`
 		Conversations int  `json:"conversations"`
 		Messages      int  `json:"messages"`
+		Activities    int  `json:"activities"`
 		Members       int  `json:"members"`
 	}{OK: true, Members: len(d.plecto.Members())}
+	sources := d.plecto.DataSources()
 	for i, held := range []struct {
 		records []json.RawMessage
 		count   *int
-	}{{d.world.Conversations(), &doc.Conversations}, {d.world.Messages(), &doc.Messages}} {
+	}{{d.world.Conversations(), &doc.Conversations}, {d.world.Messages(), &doc.Messages}, {d.world.Activities(), &doc.Activities}} {
+		kind := bridge.Kinds()[i]
 		want := map[string]bool{}
 		for _, record := range held.records {
-			var r struct {
-				ID        any   `json:"id"`
-				CreatedAt int64 `json:"created_at"`
-			}
-			dec := json.NewDecoder(strings.NewReader(string(record)))
-			dec.UseNumber()
-			if err := dec.Decode(&r); err != nil {
+			id, created, err := idAndTime(record)
+			if err != nil {
 				return err
 			}
-			if r.CreatedAt < d.today.UnixMilli() {
-				want[fmt.Sprint(r.ID)] = true
+			if created.Before(d.today) {
+				want[id] = true
 			}
 		}
-		for _, r := range d.plecto.Registrations(d.sources[i].uuid) {
+		for _, r := range d.plecto.Registrations(sources[i].UUID) {
 			if !want[r.ExternalID] {
-				return fmt.Errorf("%s %s are in Plecto, but not in Dixa", d.sources[i].kind, r.ExternalID)
+				return fmt.Errorf("%s %s are in Plecto, but not in Dixa", kind, r.ExternalID)
 			}
 			delete(want, r.ExternalID)
 			*held.count++
 		}
 		if len(want) > 0 {
-			return fmt.Errorf("%d %s of Dixa's are not in Plecto", len(want), d.sources[i].kind)
+			return fmt.Errorf("%d %s of Dixa's are not in Plecto", len(want), kind)
 		}
 	}
 	return a.result(doc, func() error {
-		_, err := fmt.Fprintf(a.stdout, `Plecto now has every conversation (%s) and message (%s) of those days, each once,
-under %s members. It was all simulated and is gone now. With real accounts: dixa2plecto auth login
-`, thousands(doc.Conversations), thousands(doc.Messages), thousands(doc.Members))
+		_, err := fmt.Fprintf(a.stdout, `Plecto now has every conversation (%s), message (%s) and activity (%s) of those days,
+each once, under %s members. It was all simulated and is gone now. With real accounts: dixa2plecto auth login
+`, thousands(doc.Conversations), thousands(doc.Messages), thousands(doc.Activities), thousands(doc.Members))
 		return err
 	})
+}
+
+// idAndTime reads of a record what tells it from others, and when it was created.
+func idAndTime(record json.RawMessage) (id string, created time.Time, err error) {
+	var r struct {
+		ID        any    `json:"id"`
+		CreatedAt int64  `json:"created_at"`
+		Timestamp string `json:"activityTimestamp"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(record))
+	dec.UseNumber()
+	if err := dec.Decode(&r); err != nil {
+		return "", created, err
+	}
+	if r.Timestamp == "" {
+		return fmt.Sprint(r.ID), time.UnixMilli(r.CreatedAt), nil
+	}
+	created, err = time.Parse(time.RFC3339, strings.TrimSuffix(r.Timestamp, "[GMT]"))
+	return fmt.Sprint(r.ID), created, err
 }
 
 // demoListen prints how to use the two services and keeps them until it is told to stop.
@@ -219,6 +243,7 @@ func (a *app) demoListen(ctx context.Context, d *demo) error {
 	for _, v := range d.env {
 		doc.Environment[v[0]] = v[1]
 	}
+	d.addDataSources()
 	for _, s := range d.sources {
 		doc.Sources[s.kind] = s.uuid
 	}
@@ -228,7 +253,7 @@ func (a *app) demoListen(ctx context.Context, d *demo) error {
 			fmt.Fprintf(a.stdout, "export %s=%s\n", v[0], v[1])
 		}
 		for _, s := range d.sources {
-			fmt.Fprintf(a.stdout, "dixa2plecto sources link %s %s\n", s.kind, s.uuid)
+			fmt.Fprintf(a.stdout, "dixa2plecto sources link %s %s # or: sources add %[1]s\n", s.kind, s.uuid)
 		}
 		_, err := fmt.Fprintln(a.stdout, "# Ctrl-C ends both and removes the cache.")
 		return err

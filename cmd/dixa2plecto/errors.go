@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"syscall"
@@ -22,6 +23,7 @@ const (
 	exitPartly      = 3
 	exitCredentials = 4
 	exitTemporary   = 5
+	exitDifferences = 6
 	exitCache       = 7
 	exitLocked      = 75
 	exitInterrupted = 130
@@ -67,12 +69,14 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, errCredentials), bridge.Unauthorized(err):
 		return exitCredentials
-	case errors.Is(err, bridge.ErrAllRefused), errors.Is(err, dixa.ErrRedirected), errors.Is(err, plecto.ErrRedirected), errors.Is(err, store.ErrFull):
+	case errors.Is(err, bridge.ErrAllRefused), errors.Is(err, bridge.ErrElsewhere), errors.Is(err, bridge.ErrTitleTaken), errors.Is(err, dixa.ErrRedirected), errors.Is(err, plecto.ErrRedirected), errors.Is(err, store.ErrFull):
 		return exitFailed
 	case bridge.Temporary(err):
 		return exitTemporary
-	case errors.Is(err, bridge.ErrRejected), errors.Is(err, bridge.ErrAside):
+	case errors.Is(err, bridge.ErrRejected), errors.Is(err, bridge.ErrAside), errors.Is(err, bridge.ErrTooOld):
 		return exitPartly
+	case errors.Is(err, bridge.ErrDifferences):
+		return exitDifferences
 	}
 	return exitFailed
 }
@@ -99,9 +103,19 @@ func hintFor(err error) string {
 	case errors.Is(err, store.ErrFull):
 		return "free some space and run the same command: it goes on from here"
 	case errors.Is(err, bridge.ErrNoSource):
-		return "link a data source of Plecto: dixa2plecto sources link conversations UUID (the UUID stands in its address in Plecto)"
+		return "make a data source in Plecto with `dixa2plecto sources add conversations`, or link one: `dixa2plecto sources link conversations UUID` (the UUID stands in its address in Plecto)"
+	case errors.Is(err, bridge.ErrElsewhere):
+		return "set PLECTO_URL and PLECTO_EMAIL to those of before or, if the other data source is meant to get everything anew, run `dixa2plecto push --confirm-target NAME` with the name of the source"
+	case errors.Is(err, bridge.ErrGone):
+		return "it was deleted, or this login may not see it: forget the source with `dixa2plecto sources remove`, then `sources add` a new one"
+	case errors.Is(err, bridge.ErrTitleTaken):
+		return "if it is the one meant, link it with `dixa2plecto sources link KIND UUID`; else choose another --title"
+	case errors.Is(err, bridge.ErrDifferences):
+		return "`dixa2plecto sync` brings what is pending or changed in Dixa; `dixa2plecto verify --repair` and then `push` what was changed or deleted in Plecto"
 	case errors.Is(err, dixa.ErrUnauthorized):
 		return "DIXA_API_TOKEN is refused: an administrator makes a new one in Dixa under Settings, Integrations, API Tokens"
+	case forbidden(err):
+		return "Plecto knows the login, which lacks the right to do this: an administrator gives its employee a permission profile with access to data sources and employees"
 	case errors.Is(err, plecto.ErrUnauthorized):
 		return "PLECTO_EMAIL and PLECTO_PASSWORD are refused: check both, that the employee may use the API, and, with single sign-on, that it may log in with a password"
 	case errors.Is(err, bridge.ErrAllRefused):
@@ -116,10 +130,18 @@ func hintFor(err error) string {
 		return "progress is kept: run the same command again later"
 	case errors.Is(err, bridge.ErrAside):
 		return "`dixa2plecto status` shows which and why; they are kept as they came, and taken over when they come back whole"
+	case errors.Is(err, bridge.ErrTooOld):
+		return "the newer ones are in the cache; `dixa2plecto status` shows the gap"
 	case errors.Is(err, bridge.ErrRejected):
 		return "see `dixa2plecto status --rejected`; once the cause is mended, `dixa2plecto push --retry-rejected`"
 	}
 	return ""
+}
+
+// forbidden reports whether Plecto accepts the login, but not for what was asked.
+func forbidden(err error) bool {
+	e, ok := errors.AsType[*plecto.Error](err)
+	return ok && e.Status == http.StatusForbidden
 }
 
 // printError prints why a command failed, once and in words made harmless. With --json the last line is a document.

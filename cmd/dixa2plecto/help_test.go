@@ -69,7 +69,7 @@ func commandLines(text string) []string {
 // parses reads a command line as the program would, and runs nothing.
 func parses(line string) error {
 	root := (&app{}).rootCommand()
-	c, args, err := root.Find(strings.Fields(line)[1:])
+	c, args, err := root.Find(words(line)[1:])
 	if err != nil {
 		return err
 	}
@@ -83,4 +83,15 @@ func parses(line string) error {
 		return fmt.Errorf("it does nothing by itself")
 	}
 	return nil
+}
+
+var word = regexp.MustCompile(`(?:[^\s"']|"[^"]*"|'[^']*')+`)
+
+// words splits a command line as a shell does; what is quoted is one word.
+func words(line string) []string {
+	all := word.FindAllString(line, -1)
+	for i := range all {
+		all[i] = strings.NewReplacer(`"`, "", "'", "").Replace(all[i])
+	}
+	return all
 }

@@ -24,7 +24,7 @@ func (a *app) importCommand() *cobra.Command {
 	c := a.command(&cobra.Command{
 		Use:   "import --from D [--to D]",
 		Short: "Fetch a range from Dixa into the cache",
-		Long: `Fetch every conversation and message created in a range into the cache.
+		Long: `Fetch every conversation, message and activity created in a range into the cache.
 
 D is a day (2026-01-31, today, yesterday, -30d), whole in the zone of --tz and
 with --to included, or an instant (2026-01-31T08:00:00Z), with --to excluded.
@@ -39,7 +39,7 @@ goes on with the windows that are left.`,
 	f := c.Flags()
 	f.StringVar(&o.from, "from", "", "first day or instant to fetch")
 	f.StringVar(&o.to, "to", "", "last day to fetch, or the instant to end before (default now)")
-	f.StringSliceVar(&o.kinds, "kind", nil, "kinds to fetch: "+strings.Join(bridge.Kinds(), ", ")+" (default those that have a source, else all)")
+	f.StringSliceVar(&o.kinds, "kind", nil, "kinds to fetch: "+strings.Join(bridge.Kinds(), ", ")+" (default those that have a source, else conversations and messages)")
 	f.BoolVar(&o.restart, "restart", false, "begin again where an unfinished import could go on")
 	f.StringVar(&o.tz, "tz", "UTC", "time zone of days, for example Europe/Copenhagen")
 	o.add(c)
@@ -81,7 +81,7 @@ func parseZone(name string) (*time.Location, error) {
 func parseKinds(names []string) ([]string, error) {
 	for _, name := range names {
 		if !slices.Contains(bridge.Kinds(), strings.TrimSpace(name)) {
-			return nil, usagef("--kind %q: there are only %s", name, strings.Join(bridge.Kinds(), " and "))
+			return nil, usagef("--kind %q: there are only %s", name, strings.Join(bridge.Kinds(), ", "))
 		}
 	}
 	return slices.DeleteFunc(bridge.Kinds(), func(kind string) bool {

@@ -38,9 +38,10 @@ func importPoints(reference *rig) []point {
 		wait("import", "conversation exports", "DIXA_CONVERSATION_EXPORTS_PER_MINUTE", windowsOfRange-1),
 		wait("import", "message exports", "DIXA_MESSAGE_EXPORTS_PER_MINUTE", windowsOfRange-1),
 		trouble(dixatest.ConversationExport, "trying again", dixatest.Fault{Status: http.StatusServiceUnavailable}),
+		trouble(dixatest.ActivityLog, "trying again", dixatest.Fault{Status: http.StatusBadGateway}),
 		trouble(dixatest.MessageExport, "a limit is reached", dixatest.Fault{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}}),
 	}
-	for _, endpoint := range []string{dixatest.ConversationExport, dixatest.MessageExport} {
+	for _, endpoint := range []string{dixatest.ConversationExport, dixatest.MessageExport, dixatest.ActivityLog} {
 		var none, bracket, half, all, whole []int64
 		for _, request := range reference.dixa.Requests() {
 			if request.Endpoint == endpoint {
@@ -103,7 +104,7 @@ func pushPoints(reference *rig) []point {
 			r.plecto.Fault(plectotest.Fault{Endpoint: "registrations", Request: nth, Status: http.StatusServiceUnavailable})
 			return func(p *process) bool { return p.says("trying again") }, func() {}
 		}},
-		wait("push", "Plecto registrations", "PLECTO_REQUESTS_PER_HOUR", reference.posts-1),
+		wait("push", "Plecto", "PLECTO_REQUESTS_PER_HOUR", reference.posts-1), // for registrations or for people, each of which has as many
 	}
 }
 

@@ -51,7 +51,7 @@ func testRandomMoments(t *testing.T, reference *rig) {
 	}
 }
 
-// change changes some records of either kind.
+// change changes some records of each kind, in what no registration of another record shows.
 func (r *rig) change(random *rand.Rand) {
 	changed := map[string][]json.RawMessage{}
 	for _, kind := range bridge.Kinds() {
@@ -65,7 +65,14 @@ func (r *rig) change(random *rand.Rand) {
 			if err := d.Decode(&members); err != nil {
 				r.Fatal(err)
 			}
-			members["initial_channel"] = fmt.Sprintf("channel %d", r.passes)
+			switch pass := fmt.Sprintf("pass %d", r.passes); kind {
+			case "conversations":
+				members["originating_country"] = pass
+			case "messages":
+				members["initial_channel"] = pass
+			case "activities":
+				members["author"] = map[string]string{"id": pass}
+			}
 			body, err := json.Marshal(members)
 			if err != nil {
 				r.Fatal(err)

@@ -28,10 +28,10 @@ const (
 	windowsOfRange    = 4
 )
 
-// newWorld makes a world of some 2,700 records within that range, the same each time.
+// newWorld makes a world of some 2,900 records within that range, the same each time.
 func newWorld() *dixatest.World {
 	from := time.Date(2025, 7, 1, 0, 0, 0, 0, time.UTC)
-	return dixatest.NewWorld(dixatest.Team{Seed: 1, From: from, To: from.AddDate(0, 0, 30*windowsOfRange), ConversationsPerDay: 6})
+	return dixatest.NewWorld(dixatest.Team{Seed: 1, From: from, To: from.AddDate(0, 0, 30*windowsOfRange), ConversationsPerDay: 2})
 }
 
 // build makes the real program. It is the one for users even where the tests look for races, which would slow it down
@@ -102,7 +102,7 @@ func newRig(t *testing.T, program string, world *dixatest.World) *rig {
 	}
 	for _, kind := range bridge.Kinds() {
 		var fields []plectotest.Field
-		for _, f := range bridge.Fields(kind) {
+		for _, f := range bridge.Usual(kind) {
 			fields = append(fields, plectotest.Field{Name: f.Title, AllowEmpty: true})
 		}
 		r.sources[kind] = r.plecto.AddDataSource("Dixa "+kind, fields...)
@@ -118,7 +118,7 @@ func (r *rig) another(t *testing.T) *rig {
 	return other
 }
 
-// link tells the program of both sources.
+// link tells the program of a source for each kind.
 func (r *rig) link() {
 	for _, kind := range bridge.Kinds() {
 		r.run("sources", "link", kind, r.sources[kind])
@@ -127,8 +127,11 @@ func (r *rig) link() {
 
 // records returns what Dixa has of a kind.
 func (r *rig) records(kind string) []json.RawMessage {
-	if kind == "messages" {
+	switch kind {
+	case "messages":
 		return r.world.Messages()
+	case "activities":
+		return r.world.Activities()
 	}
 	return r.world.Conversations()
 }
@@ -146,7 +149,11 @@ func (r *rig) expect(fresh map[string][]json.RawMessage) {
 
 // expectWorld adds a pass in which everything is new.
 func (r *rig) expectWorld() {
-	r.expect(map[string][]json.RawMessage{"conversations": r.records("conversations"), "messages": r.records("messages")})
+	all := map[string][]json.RawMessage{}
+	for _, kind := range bridge.Kinds() {
+		all[kind] = r.records(kind)
+	}
+	r.expect(all)
 }
 
 // commandLine is what is run of a command over the whole range.

@@ -19,7 +19,14 @@ func (r *rig) stuck() *process {
 	p := stall(dixatest.MessageExport, "in the middle of the body", []int64{0, 0, 10_000})
 	there, _ := p.arrange(r, p.of)
 	stuck := r.start(nil, commandLine("import")...)
-	stuck.until("that alone is left", func() bool { return there(stuck) && r.whole(dixatest.ConversationExport) == windowsOfRange })
+	stuck.until("that alone is left", func() bool {
+		if !there(stuck) || r.whole(dixatest.ConversationExport) != windowsOfRange {
+			return false
+		}
+		var others int
+		r.query(`SELECT count(*) FROM windows WHERE kind <> 'messages' AND done_at IS NULL`, &others)
+		return others == 0
+	})
 	return stuck
 }
 

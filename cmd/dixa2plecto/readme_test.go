@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"go/ast"
 	"os"
 	"regexp"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"github.com/dixa2plecto/dixa2plecto/cmd/internal/bridge"
 )
 
 func TestReadmeNamesEveryCommandFlagAndVariable(t *testing.T) {
@@ -43,6 +46,24 @@ func TestReadmeNamesEveryCommandFlagAndVariable(t *testing.T) {
 	}
 	if found < 10 {
 		t.Errorf("the program reads %d variables", found)
+	}
+}
+
+func TestReadmeDefinesEveryField(t *testing.T) {
+	text := readme(t)
+	for _, kind := range bridge.Kinds() {
+		_, section, _ := strings.Cut(text, "\n### Fields of "+kind+"\n")
+		section, _, _ = strings.Cut(section, "\n#")
+		_, personal, _ := strings.Cut(section, "Personal,")
+		for _, f := range bridge.Fields(kind) {
+			row := fmt.Sprintf("| `%s` | %s | %s | %s |", f.Key, f.Title, f.Type, f.Definition)
+			switch {
+			case f.Usual && !strings.Contains(section, row):
+				t.Errorf("of %s it lacks\n%s", kind, row)
+			case !strings.Contains(section, "`"+f.Key+"`"), f.Personal != strings.Contains(personal, "`"+f.Key+"`"):
+				t.Errorf("of %s it does not tell of %s, or not whether it is personal", kind, f.Key)
+			}
+		}
 	}
 }
 

@@ -37,14 +37,15 @@ type app struct {
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "dixa2plecto",
-		Short: "Bring Dixa conversations and messages into Plecto",
-		Long: `dixa2plecto brings a support team's Dixa conversations and messages into Plecto, whole and current.
+		Short: "Bring Dixa conversations, messages and activities into Plecto",
+		Long: `dixa2plecto brings a support team's Dixa conversations, messages and activities into
+Plecto, whole and current.
 
 Every record lands in one local SQLite file, the cache, before it is pushed. A
 command that was stopped goes on where it was when it is run again.`,
 		Example: `  dixa2plecto demo                                   try it, without an account
   dixa2plecto auth login                             store the credentials
-  dixa2plecto sources link conversations UUID        push conversations to a data source
+  dixa2plecto sources add conversations              make a data source for conversations in Plecto
   dixa2plecto import --from 2026-01-01               fetch a range into the cache
   dixa2plecto push                                   send what is pending to Plecto
   dixa2plecto sync --quiet                           both, for cron`,
@@ -59,7 +60,7 @@ command that was stopped goes on where it was when it is run again.`,
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "log each request")
 	a.group(root,
 		a.authCommand(), a.sourcesCommand(), a.importCommand(), a.pushCommand(), a.syncCommand(),
-		a.statusCommand(), a.demoCommand(), a.versionCommand(),
+		a.statusCommand(), a.verifyCommand(), a.eraseCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	return root

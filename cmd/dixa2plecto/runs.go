@@ -28,6 +28,11 @@ type pushedJSON struct {
 	Unchanged int    `json:"unchanged"`
 	Rejected  int    `json:"rejected"`
 	Requests  int    `json:"requests"`
+	Members   int    `json:"members"` // told of
+}
+
+func pushedOf(p bridge.Pushed) pushedJSON {
+	return pushedJSON{p.Source.Name, p.Source.Kind, p.Source.UUID, p.Sent, p.Unchanged, p.Rejected, p.Requests, p.Members}
 }
 
 // printRuns prints what an import, a push or both did. The two parts are nil where the command has no such part.
@@ -49,7 +54,7 @@ func (a *app) printRuns(imported []bridge.Imported, pushed []bridge.Pushed, fail
 	if pushed != nil {
 		t := table{title: "Pushed to Plecto", header: []string{"SOURCE", "SENT", "UNCHANGED", "REJECTED", "REQUESTS"}, right: []int{1, 2, 3, 4}}
 		for _, p := range pushed {
-			doc.Sources = append(doc.Sources, pushedJSON{p.Source.Name, p.Source.Kind, p.Source.UUID, p.Sent, p.Unchanged, p.Rejected, p.Requests})
+			doc.Sources = append(doc.Sources, pushedOf(p))
 			t.add(p.Source.Name, thousands(p.Sent), thousands(p.Unchanged), thousands(p.Rejected), thousands(p.Requests))
 		}
 		tables = append(tables, t)

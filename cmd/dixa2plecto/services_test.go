@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"flag"
@@ -20,13 +21,15 @@ import (
 
 	"github.com/dixa2plecto/dixa2plecto/cmd/internal/bridge"
 	"github.com/dixa2plecto/dixa2plecto/dixa/dixatest"
+	"github.com/dixa2plecto/dixa2plecto/plecto"
 	"github.com/dixa2plecto/dixa2plecto/plecto/plectotest"
 )
 
 // services are the simulated Dixa and the simulated Plecto of one script, behind one listener and each under a path.
 type services struct {
 	http   *httptest.Server
-	trap   *httptest.Server // another host, which nobody has reason to ask
+	trap   *httptest.Server   // another host, which nobody has reason to ask
+	other  *plectotest.Server // another account of Plecto, in which the same UUIDs are given out
 	world  *dixatest.World
 	dixa   *dixatest.Server
 	plecto *plectotest.Server
@@ -55,7 +58,9 @@ func newServices() *services {
 	s.plecto = &plectotest.Server{Email: secretEmail, Password: secretPassword, Refuse: s.refuse, Behaviour: plectotest.Behaviour{
 		RegistrationsPerHour: -1, RequestsPerHour: -1,
 	}}
+	s.other = &plectotest.Server{Behaviour: s.plecto.Behaviour}
 	mux := http.NewServeMux()
+	mux.Handle("/elsewhere/plecto/", http.StripPrefix("/elsewhere/plecto", s.other))
 	mux.Handle("/behind/dixa/", http.StripPrefix("/behind/dixa", s.dixa))
 	mux.Handle("/behind/plecto/", http.StripPrefix("/behind/plecto", s.plecto))
 	s.http = httptest.NewServer(mux)
@@ -80,6 +85,7 @@ func (s *services) env(work string) map[string]string {
 		"DIXA_EXPORTS_URL":                     s.http.URL + "/behind/dixa/v1",
 		"DIXA_API_URL":                         s.http.URL + "/behind/dixa/v1",
 		"PLECTO_URL":                           s.http.URL + "/behind/plecto",
+		"ELSEWHERE":                            s.http.URL + "/elsewhere/plecto",
 		"TRAP":                                 s.trap.URL,
 		"BASIC":                                basicSecret(),
 		"HOSTILE":                              "\r::error::\x1b[31m\u202e",
@@ -170,10 +176,91 @@ func put(ts *testscript.TestScript, neg bool, args []string) {
 func datasource(ts *testscript.TestScript, neg bool, args []string) {
 	takes(ts, !neg && len(args) == 1 && slices.Contains(bridge.Kinds(), args[0]), "datasource KIND")
 	var fields []plectotest.Field
-	for _, f := range bridge.Fields(args[0]) {
+	for _, f := range bridge.Usual(args[0]) {
 		fields = append(fields, plectotest.Field{Name: f.Title, AllowEmpty: true})
 	}
 	ts.Setenv(strings.ToUpper(args[0]), servicesOf(ts).plecto.AddDataSource("Support "+args[0], fields...))
+}
+
+// elsewhere makes a data source in another account of Plecto, at $ELSEWHERE; the first there has the UUID of the first
+// here: elsewhere TITLE
+func elsewhere(ts *testscript.TestScript, neg bool, args []string) {
+	takes(ts, !neg && len(args) == 1, "elsewhere TITLE")
+	servicesOf(ts).other.AddDataSource(args[0])
+}
+
+// deletes takes a data source out of Plecto as a person would there: deletes UUID
+func deletes(ts *testscript.TestScript, neg bool, args []string) {
+	takes(ts, !neg && len(args) == 1, "deletes UUID")
+	if !servicesOf(ts).plecto.RemoveDataSource(args[0]) {
+		ts.Fatalf("there is none")
+	}
+}
+
+// fields prints the fields of all data sources in Plecto, a line each: the title, the field and its input.
+func fields(ts *testscript.TestScript, neg bool, args []string) {
+	takes(ts, !neg && len(args) == 0, "fields")
+	var lines []string
+	for _, d := range servicesOf(ts).plecto.DataSources() {
+		for _, f := range d.Fields {
+			lines = append(lines, fmt.Sprintf("%s: %s %s", d.Title, f.Name, f.Input))
+		}
+	}
+	printLines(ts, lines)
+}
+
+// employ makes Plecto know a person from another system: employ PROVIDER ID NAME EMAIL
+func employ(ts *testscript.TestScript, neg bool, args []string) {
+	takes(ts, !neg && len(args) == 4, "employ PROVIDER ID NAME EMAIL")
+	c := plecto.New(plecto.Config{Email: secretEmail, Password: secretPassword, URL: servicesOf(ts).http.URL + "/behind/plecto"})
+	ts.Check(c.AddMember(context.Background(), plecto.NewMember{Provider: args[0], ID: args[1], Name: args[2], Email: args[3]}))
+}
+
+// members prints the people in Plecto, a line each: the name, the e-mail, and the ids elsewhere.
+func members(ts *testscript.TestScript, neg bool, args []string) {
+	takes(ts, !neg && len(args) == 0, "members")
+	var lines []string
+	for _, m := range servicesOf(ts).plecto.Members() {
+		line := m.Name + ", " + m.Email
+		for _, a := range m.Accounts {
+			line += ", " + a.Provider + " " + a.ID
+		}
+		lines = append(lines, line)
+	}
+	printLines(ts, lines)
+}
+
+// behave makes Plecto act otherwise than it would: behave SETTING...
+func behave(ts *testscript.TestScript, neg bool, args []string) {
+	takes(ts, !neg && len(args) > 0, "behave SETTING...")
+	s := servicesOf(ts)
+	b := &s.plecto.Behaviour
+	for _, setting := range args {
+		name, value, _ := strings.Cut(setting, "=")
+		switch name {
+		case "refuse-inputs":
+			b.RefuseInputs = strings.Split(value, ",")
+		case "unnamed-refusals":
+			b.InputRefusal = plectotest.InputUnnamed
+		case "created-empty":
+			b.Created = plectotest.CreatedEmpty
+		case "created-id":
+			b.Created = plectotest.CreatedID
+		case "hide-fields":
+			b.HideFields = true
+		case "forbid-datasources":
+			b.ForbidDataSources = true
+		case "forbid-members":
+			b.ForbidMembers = true
+		case "forbid-members-list":
+			b.ForbidMembersList = true
+		case "hide-accounts":
+			b.HideAccounts = true
+		default:
+			ts.Fatalf("there is no setting %q", name)
+		}
+	}
+	s.plecto.Requests() // whose lock puts the settings before what is asked from now on
 }
 
 // registrations prints what a data source in Plecto holds, a line each: its external id, its member, its status where it
@@ -260,6 +347,8 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 	cut := f.Int64("cut", 0, "bytes after which Dixa's answer is cut")
 	insert := f.String("insert", "", "one more element in Dixa's answer")
 	stall := f.Bool("stall", false, "no answer")
+	drop := f.Bool("drop", false, "Plecto cuts the connection")
+	after := f.Bool("after", false, "Plecto has done what was asked before")
 	ts.Check(f.Parse(args))
 	takes(ts, !neg && f.NArg() == 1, "fault [FLAGS] dixa|plecto")
 	header := http.Header{}
@@ -271,7 +360,8 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 	s := servicesOf(ts)
 	if f.Arg(0) == "plecto" {
 		s.lifts = append(s.lifts, s.plecto.Fault(plectotest.Fault{
-			Endpoint: *endpoint, Request: *request, Count: *count, Status: *status, Header: header, Body: *body, Stall: *stall,
+			Endpoint: *endpoint, Request: *request, Count: *count, Status: *status, Header: header, Body: *body,
+			Stall: *stall, Drop: *drop, AfterStoring: *after,
 		}))
 		return
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +17,9 @@ import (
 func (a *app) sourcesCommand() *cobra.Command {
 	c := &cobra.Command{Use: "sources", Short: "Choose which data sources of Plecto to push to",
 		Example: `  dixa2plecto sources link conversations 0123456789abcdef0123456789abcdef
+  dixa2plecto sources add messages --title "Dixa replies"
   dixa2plecto sources list`}
-	return a.group(c, a.sourcesLinkCommand(), a.sourcesListCommand(), a.sourcesShowCommand(), a.sourcesRemoveCommand())
+	return a.group(c, a.sourcesAddCommand(), a.sourcesLinkCommand(), a.sourcesListCommand(), a.sourcesShowCommand(), a.sourcesRemoveCommand())
 }
 
 type sourceJSON struct {
@@ -28,42 +30,6 @@ type sourceJSON struct {
 }
 
 func sourceOf(s store.Source) sourceJSON { return sourceJSON{s.Name, s.Kind, s.UUID, s.Title} }
-
-func (a *app) sourcesLinkCommand() *cobra.Command {
-	var name string
-	c := a.command(&cobra.Command{
-		Use:   "link KIND UUID",
-		Short: "Push a kind of record to a data source that exists in Plecto",
-		Long: `Make a data source that exists in Plecto the place where records of a kind go.
-KIND is ` + strings.Join(bridge.Kinds(), " or ") + `; the UUID stands in the data source's address in
-Plecto, with dashes or without. Nobody is asked, and the same link again changes nothing.`,
-		Example: `  dixa2plecto sources link conversations 0123456789abcdef0123456789abcdef
-  dixa2plecto sources link messages 01234567-89ab-cdef-0123-456789abcdee --name replies`,
-		Args: cobra.ExactArgs(2),
-	}, func(ctx context.Context, args []string) error {
-		return a.withBridge(ctx, 0, patienceFlags{}, func(ctx context.Context, b *bridge.Bridge) error {
-			src, added, err := b.Link(ctx, args[0], args[1], name)
-			if err != nil {
-				return err
-			}
-			return a.result(struct {
-				OK    bool `json:"ok"`
-				Added bool `json:"added"`
-				sourceJSON
-			}{true, added, sourceOf(src)}, func() error {
-				text := "is linked already"
-				if added {
-					text = "is linked"
-				}
-				_, err := fmt.Fprintf(a.stdout, "Source %s (%s) %s to data source %s.\n", src.Name, src.Kind, text, src.UUID)
-				return err
-			})
-		})
-	})
-	c.Flags().StringVar(&name, "name", "", "name of the source (default the kind, then with a number)")
-	c.ValidArgsFunction = cobra.FixedCompletions(bridge.Kinds(), cobra.ShellCompDirectiveNoFileComp)
-	return c
-}
 
 func (a *app) sourcesListCommand() *cobra.Command {
 	return a.command(&cobra.Command{
@@ -89,7 +55,7 @@ func (a *app) sourcesListCommand() *cobra.Command {
 			}
 			return a.result(doc, func() error {
 				if len(sources) == 0 {
-					_, err := fmt.Fprintln(a.stdout, "No source yet: dixa2plecto sources link KIND UUID")
+					_, err := fmt.Fprintln(a.stdout, "No source yet: dixa2plecto sources add KIND, or sources link KIND UUID")
 					return err
 				}
 				return t.print(a.stdout)
@@ -99,11 +65,14 @@ func (a *app) sourcesListCommand() *cobra.Command {
 }
 
 type fieldJSON struct {
-	Key    string `json:"key"`
-	Title  string `json:"title"`
-	Type   string `json:"type"`
-	From   string `json:"from"`
-	Sample any    `json:"sample"`
+	Key      string `json:"key"`
+	Title    string `json:"title"`
+	Type     string `json:"type"`
+	From     string `json:"from"` // its definition
+	Personal bool   `json:"personal"`
+	AsText   bool   `json:"as_text"`
+	Missing  bool   `json:"missing"`
+	Sample   any    `json:"sample"`
 }
 
 func (a *app) sourcesShowCommand() *cobra.Command {
@@ -123,32 +92,63 @@ func (a *app) sourcesShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			doc := struct {
-				OK bool `json:"ok"`
-				sourceJSON
-				Fields []fieldJSON `json:"fields"`
-			}{OK: true, sourceJSON: sourceOf(src)}
-			t := table{header: []string{"FIELD", "TITLE IN PLECTO", "TYPE", "MADE OF", "SAMPLE"}}
-			for _, f := range sample {
-				value := f.Value
-				if when, ok := value.(time.Time); ok {
-					value = instant(when)
-				}
-				doc.Fields = append(doc.Fields, fieldJSON{f.Key, f.Title, string(f.Type), f.From, value})
-				text := ""
-				if value != nil {
-					text = fmt.Sprint(value)
-				}
-				t.add(f.Key, f.Title, string(f.Type), f.From, text)
-			}
-			return a.result(doc, func() error {
-				fmt.Fprintf(a.stdout, "Source %s (%s), data source %s, %s\n\n", src.Name, src.Kind, src.UUID, plain(src.Title))
-				return t.print(a.stdout)
-			})
+			return a.printSource(src, sample)
 		})
 	})
 	c.ValidArgsFunction = a.completeSources
 	return c
+}
+
+func (a *app) printSource(src store.Source, sample []bridge.SampleField) error {
+	date, member := cmp.Or(src.DateField, "created_at"), cmp.Or(src.Member, bridge.MembersOf(src.Kind)[0])
+	doc := struct {
+		OK bool `json:"ok"`
+		sourceJSON
+		DateField string      `json:"date_field"`
+		Member    string      `json:"member"`
+		Fields    []fieldJSON `json:"fields"`
+	}{true, sourceOf(src), date, member, []fieldJSON{}}
+	t := table{header: []string{"FIELD", "TITLE IN PLECTO", "TYPE", "SAMPLE", "DEFINITION"}}
+	var missing []string
+	for _, f := range sample {
+		value, kind := jsonValue(f.Value), string(f.Type)
+		doc.Fields = append(doc.Fields, fieldJSON{f.Key, f.Title, kind, f.Definition, f.Personal, f.AsText, f.Missing, value})
+		if f.AsText {
+			kind += ", as text"
+		}
+		if f.Missing {
+			missing = append(missing, f.Title)
+		}
+		t.add(f.Key, f.Title, kind, shown(value), f.Definition)
+	}
+	return a.result(doc, func() error {
+		fmt.Fprintf(a.stdout, "Source %s (%s), data source %s, %s\nDate: %s, member: %s\n\n", src.Name, src.Kind, src.UUID, plain(src.Title), date, member)
+		if err := t.print(a.stdout); err != nil || len(missing) == 0 {
+			return err
+		}
+		_, err := fmt.Fprintf(a.stdout, "\nThe data source lacks, and does not get: %s. Add them in Plecto under Data sources.\n", strings.Join(missing, ", "))
+		return err
+	})
+}
+
+// jsonValue is a field's value as a JSON document carries it.
+func jsonValue(value any) any {
+	if when, ok := value.(time.Time); ok {
+		return instant(when)
+	}
+	return value
+}
+
+// shown is a field's value for people, cut where it is long.
+func shown(value any) string {
+	if value == nil {
+		return ""
+	}
+	text := []rune(fmt.Sprint(value))
+	if len(text) > 40 {
+		text = append(text[:39], '…')
+	}
+	return string(text)
 }
 
 func (a *app) sourcesRemoveCommand() *cobra.Command {
@@ -156,7 +156,8 @@ func (a *app) sourcesRemoveCommand() *cobra.Command {
 		Use:   "remove NAME",
 		Short: "Stop pushing to a source",
 		Long: `Forget a source and what Plecto said of its registrations. The data source and its
-registrations stay in Plecto, and the records stay in the cache.`,
+registrations stay in Plecto, where ` + "`erase`" + ` does not reach them any more, and the
+records stay in the cache.`,
 		Example: `  dixa2plecto sources remove messages-2
   dixa2plecto sources remove conversations --json`,
 		Args: cobra.ExactArgs(1),
@@ -173,7 +174,7 @@ registrations stay in Plecto, and the records stay in the cache.`,
 				OK bool `json:"ok"`
 				sourceJSON
 			}{true, sourceOf(src)}, func() error {
-				_, err := fmt.Fprintf(a.stdout, "Source %s is removed; its registrations stay in Plecto.\n", src.Name)
+				_, err := fmt.Fprintf(a.stdout, "Source %s is removed; its registrations stay in Plecto, where erase does not reach them any more.\n", src.Name)
 				return err
 			})
 		})

@@ -11,6 +11,7 @@ import (
 
 func (a *app) syncCommand() *cobra.Command {
 	var p patienceFlags
+	var o bridge.PushOptions
 	c := a.command(&cobra.Command{
 		Use:   "sync",
 		Short: "Import what changed and push it, for cron",
@@ -24,13 +25,14 @@ moment that import began.`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, _ []string) error {
 		return a.withBridge(ctx, needDixa|needPlecto|needLock, p, func(ctx context.Context, b *bridge.Bridge) error {
-			imported, pushed, err := b.Sync(ctx)
+			imported, pushed, err := b.Sync(ctx, o)
 			if imported == nil && pushed == nil {
 				return err
 			}
 			return errors.Join(err, a.printRuns(imported, pushed, err))
 		})
 	})
+	addPushFlags(c, &o)
 	p.add(c)
 	return c
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
 )
 
 func (s *Server) organization(out *reply) {
@@ -16,57 +14,36 @@ func (s *Server) organization(out *reply) {
 	out.whole()
 }
 
-// agents answers with one page of the agents. The key in meta.next is opaque and
-// the address relative, as seen of Dixa's other lists.
 func (s *Server) agents(out *reply) {
 	values := out.r.URL.Query()
-	start, ok := position(values.Get("pageKey"))
-	size := cmp.Or(s.Behaviour.AgentsPerPage, 10)
-	if text := values.Get("pageLimit"); text != "" {
-		limit, err := strconv.Atoi(text)
-		ok = ok && err == nil && limit > 0
-		size = min(size, limit)
-	}
-	if !ok || values.Has("email") && values.Has("phone") {
-		out.refuse(http.StatusBadRequest, "Invalid value in request")
+	if values.Has("email") && values.Has("phone") {
+		out.refuse(http.StatusBadRequest, invalidValue)
 		return
 	}
-	found := s.findAgents(values)
-	start = min(start, len(found))
-	end := min(start+size, len(found))
-	page := map[string]any{"data": found[start:end]}
-
-	meta := map[string]any{}
-	link := func(at int) string {
-		values.Set("pageKey", pageKey(at))
-		return "/v1/agents?" + values.Encode()
-	}
-	if start > 0 {
-		meta["previous"] = link(max(start-size, 0))
-	}
-	if end < len(found) {
-		meta["next"] = link(end)
-	} else if s.Behaviour.LastPage == NextNull {
-		meta["next"] = nil
-	}
-	if end < len(found) || s.Behaviour.LastPage != MetaAbsent {
-		page["meta"] = meta
-	}
-	out.records = end - start
-	out.json(http.StatusOK, page)
-	out.whole()
+	s.list(out, s.findAgents(values), cmp.Or(s.Behaviour.AgentsPerPage, 10))
 }
 
-// findAgents returns the agents that the filters of a query leave, never nil.
-func (s *Server) findAgents(values url.Values) []json.RawMessage {
+// findAgents returns the agents that the filters of a query leave.
+func (s *Server) findAgents(values url.Values) (found [][]byte) {
 	if s.World == nil {
-		return []json.RawMessage{}
+		return nil
 	}
-	return slices.DeleteFunc(s.World.Agents(), func(body json.RawMessage) bool {
+	for _, body := range s.World.Agents() {
 		var a agent
 		err := json.Unmarshal(body, &a)
-		return err != nil ||
-			values.Has("email") && a.Email != values.Get("email") ||
-			values.Has("phone") && a.PhoneNumber != values.Get("phone")
-	})
+		if err == nil &&
+			(!values.Has("email") || a.Email == values.Get("email")) &&
+			(!values.Has("phone") || a.PhoneNumber == values.Get("phone")) {
+			found = append(found, body)
+		}
+	}
+	return found
+}
+
+func (s *Server) activities(out *reply, q query) {
+	var found [][]byte
+	for _, r := range s.snapshot("activities", q) {
+		found = append(found, r.body)
+	}
+	s.list(out, found, cmp.Or(s.Behaviour.ActivitiesPerPage, 500))
 }

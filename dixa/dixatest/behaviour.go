@@ -25,8 +25,11 @@ type Behaviour struct {
 	Shuffle uint64
 	// RepeatEvery sends every n-th row of a reply twice. 0 repeats none.
 	RepeatEvery int
-	// Lag keeps a row out of the exports until this long after its updated_at (for
-	// a message: created_at). 0 shows every row, even one dated in the future.
+	// PlainTimes leaves off the zone in brackets that the times of activities have.
+	PlainTimes bool
+	// Lag keeps a row out of the exports and the activity log until this long after
+	// its updated_at (for a message or activity: its creation). 0 shows every row,
+	// even one dated in the future.
 	Lag time.Duration
 
 	// ConversationExportsPerMinute, MessageExportsPerMinute and
@@ -44,9 +47,9 @@ type Behaviour struct {
 	// SlowFirstByte is how long an export takes until it begins to answer.
 	SlowFirstByte time.Duration
 
-	// AgentsPerPage is the largest page of agents, whatever the client asks for:
-	// 10 when zero.
-	AgentsPerPage int
+	// AgentsPerPage and ActivitiesPerPage are the largest pages, whatever the client
+	// asks for. 0 stands for 10 and 500.
+	AgentsPerPage, ActivitiesPerPage int
 	// LastPage is how the last page of a list says that no other follows.
 	LastPage LastPage
 }

@@ -10,7 +10,8 @@ import (
 // person is somebody in a conversation.
 type person struct {
 	id, name, email, phone string
-	language               string // of customers
+	language               string  // of customers
+	author                 *author // of agents: as activities name them
 }
 
 // firstNames and lastNames are common ones, combined at random: nobody is meant.
@@ -59,9 +60,9 @@ func uuid(rng *rand.Rand) string {
 func newStaff(rng *rand.Rand) []person {
 	people := make([]person, 0, len(staff)+1)
 	for i, name := range append(staff[:], leaver) {
-		people = append(people, person{
-			id: uuid(rng), name: name, email: address(name) + "@support.example.com", phone: fmt.Sprintf("+45700001%02d", i),
-		})
+		p := person{id: uuid(rng), name: name, email: address(name) + "@support.example.com", phone: fmt.Sprintf("+45700001%02d", i)}
+		p.author = &author{p.id, &p.name, &p.email, &p.phone}
+		people = append(people, p)
 	}
 	return people
 }

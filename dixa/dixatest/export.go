@@ -39,14 +39,19 @@ func (s *Server) rows(kind string, q query) iter.Seq[[]byte] {
 	if s.Bulk != nil {
 		return s.Bulk.rows(kind, q)
 	}
+	return bodies(s.snapshot(kind, q))
+}
+
+// snapshot returns the world's rows of a kind that q admits, in the order to send.
+func (s *Server) snapshot(kind string, q query) []row {
 	if s.World == nil {
-		return func(func([]byte) bool) {}
+		return nil
 	}
 	rows := s.World.snapshot(kind, q)
 	if seed := s.Behaviour.Shuffle; seed != 0 {
 		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 	}
-	return bodies(rows)
+	return rows
 }
 
 // writeArray writes rows as one JSON array to to, which leads to out. The
@@ -88,7 +93,7 @@ func (s *Server) writeArray(out *reply, to io.Writer, rows iter.Seq[[]byte]) err
 		out.records++
 		return writeHuge(to, out.entry.Endpoint, f.Bytes)
 	}
-	reshape := s.Behaviour.OmitNulls || s.Behaviour.ExtraFields || s.Behaviour.OldRatings
+	reshape := s.Behaviour.OmitNulls || s.Behaviour.ExtraFields || s.Behaviour.OldRatings || s.Behaviour.PlainTimes
 	for body := range rows {
 		if f := out.extra; f != nil && n == f.Rows {
 			if err := extra(f); err != nil {
@@ -119,7 +124,7 @@ func (s *Server) writeArray(out *reply, to io.Writer, rows iter.Seq[[]byte]) err
 // writeHuge writes a record with one string of so many bytes, which is never
 // held in memory whole.
 func writeHuge(w io.Writer, endpoint string, size int64) error {
-	_, err := fmt.Fprintf(w, `{%s,"created_at":1760000000000,"updated_at":1760000000000,"text":"`, strangeID(endpoint))
+	_, err := fmt.Fprintf(w, `{%s,%s,"text":"`, strangeID(endpoint), strangeTimes(endpoint, 1760000000000))
 	block := bytes.Repeat([]byte("a very long text "), 2048)
 	for size > 0 && err == nil {
 		var n int
@@ -145,6 +150,9 @@ func (b Behaviour) reshape(body []byte) []byte {
 		for _, r := range ratings {
 			oldRating(r)
 		}
+	}
+	if at, ok := record["activityTimestamp"].(string); ok && b.PlainTimes {
+		record["activityTimestamp"] = strings.TrimSuffix(at, zoneAgain)
 	}
 	if b.OmitNulls {
 		omitNulls(record)

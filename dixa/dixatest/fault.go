@@ -17,8 +17,8 @@ type Fault struct {
 	Request int
 	// Count is how many in a row from Request on: 1 when zero, all when negative.
 	Count int
-	// WiderThan, when set, matches only exports that ask for a longer span. A client
-	// that widens its bounds asks for those milliseconds too.
+	// WiderThan, when set, matches only exports and pages of the activity log that
+	// ask for a longer span. A client that widens its bounds asks for that too.
 	WiderThan time.Duration
 
 	// Do is what happens. The fields below say how; each names who reads it.
@@ -58,9 +58,9 @@ const (
 	Stall
 	// Drip sends the body a little at a time.
 	Drip
-	// Insert adds one more element to an export.
+	// Insert adds one more element to an export or a page of a list.
 	Insert
-	// Huge adds one more record to an export, with one very long string in it.
+	// Huge adds one more record to one of those, with one very long string in it.
 	Huge
 )
 
@@ -85,21 +85,21 @@ func Wrapped() Fault {
 // Spoilt returns a Body for Insert: a record that no client should keep.
 //
 //	"no id"       a record without its key
-//	"seconds"     created_at is in seconds
+//	"seconds"     created_at is in seconds, or activityTimestamp made of them
 //	"not UTF-8"   a string holds bytes that are no UTF-8
 //	"not object"  a string in place of the record
 //
 // The id, where there is one, is an integer for ConversationExport and a UUID
-// for MessageExport, and belongs to no other record.
+// for MessageExport and ActivityLog, and belongs to no other record.
 func Spoilt(endpoint, how string) string {
-	id := strangeID(endpoint)
+	id, times := strangeID(endpoint), strangeTimes(endpoint, 1760000000000)
 	switch how {
 	case "no id":
-		return `{"csid":999999999,"created_at":1760000000000,"initial_channel":"email","direction":"inbound"}`
+		return fmt.Sprintf(`{"csid":999999999,%s,"initial_channel":"email","direction":"inbound"}`, times)
 	case "seconds":
-		return fmt.Sprintf(`{%s,"created_at":1760000000,"updated_at":1760000060,"initial_channel":"email","direction":"inbound"}`, id)
+		return fmt.Sprintf(`{%s,%s,"initial_channel":"email","direction":"inbound"}`, id, strangeTimes(endpoint, 1760000000))
 	case "not UTF-8":
-		return fmt.Sprintf(`{%s,"created_at":1760000000000,"updated_at":1760000000000,"initial_channel":"email","direction":"inbound","text":"caf%s"}`, id, "\xe9\xff")
+		return fmt.Sprintf(`{%s,%s,"initial_channel":"email","direction":"inbound","text":"caf%s"}`, id, times, "\xe9\xff")
 	case "not object":
 		return `"service unavailable"`
 	}
@@ -108,10 +108,21 @@ func Spoilt(endpoint, how string) string {
 
 // strangeID is the key of a record that belongs to no world.
 func strangeID(endpoint string) string {
-	if endpoint == MessageExport {
+	switch endpoint {
+	case MessageExport:
 		return `"id":"ffffffff-ffff-4fff-bfff-ffffffffffff","csid":999999999`
+	case ActivityLog:
+		return `"id":"ffffffff-ffff-4fff-bfff-ffffffffffff","conversationId":999999999`
 	}
 	return `"id":999999999`
+}
+
+// strangeTimes are the times of such a record.
+func strangeTimes(endpoint string, ms int64) string {
+	if endpoint == ActivityLog {
+		return fmt.Sprintf(`"activityTimestamp":%q`, timestamp(ms))
+	}
+	return fmt.Sprintf(`"created_at":%d,"updated_at":%[1]d`, ms)
 }
 
 // Fault adds a fault.

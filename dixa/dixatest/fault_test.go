@@ -48,6 +48,7 @@ func TestAFaultMeetsTheRequestsItNames(t *testing.T) {
 		{dixatest.Fault{Endpoint: dixatest.MessageExport, Request: 2, Count: 2}, "..xx..."},
 		{dixatest.Fault{Endpoint: dixatest.MessageExport, Request: 3, Count: -1}, "...x.xx"},
 		{dixatest.Fault{Endpoint: dixatest.Agents, Request: 2, Count: 5}, "....x.."},
+		{dixatest.Fault{Endpoint: dixatest.ActivityLog}, "......."},
 		{dixatest.Fault{Request: 2, Count: 2}, ".xx...."},
 		{dixatest.Fault{WiderThan: 24 * time.Hour}, "..x..x."},
 		{dixatest.Fault{Endpoint: dixatest.MessageExport, Request: 3, Count: -1, WiderThan: 24 * time.Hour}, ".....x."},

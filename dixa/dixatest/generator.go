@@ -20,7 +20,8 @@ type generator struct {
 	calendar
 	team      Team
 	rng       *rand.Rand
-	staff     []person // the one who left is the last
+	aside     *rand.Rand // for activities: without them the rest would be the same
+	staff     []person   // the one who left is the last
 	customers []person
 	queueIDs  [len(queueNames)]string
 	tags      map[string]tag
@@ -34,7 +35,7 @@ type generator struct {
 }
 
 func newGenerator(t Team) *generator {
-	g := &generator{calendar: newCalendar(), team: t, rng: rand.New(rand.NewPCG(t.Seed, 0xd1aa)), csid: firstCSID, w: new(World)}
+	g := &generator{calendar: newCalendar(), team: t, rng: rand.New(rand.NewPCG(t.Seed, 0xd1aa)), aside: rand.New(rand.NewPCG(t.Seed, 0x10c)), csid: firstCSID, w: new(World)}
 	g.staff = newStaff(g.rng)
 	g.customers = newCustomers(g.rng, 40+10*t.ConversationsPerDay)
 	for i := range g.queueIDs {
@@ -73,6 +74,7 @@ func (g *generator) world() *World {
 		newStory(g, begin).tell()
 	}
 	slices.SortFunc(g.w.messages.rows, byCreation)
+	slices.SortFunc(g.w.activities.rows, byCreation)
 	slices.SortFunc(g.w.agents.rows, byCreation)
 	return g.w
 }
@@ -155,8 +157,8 @@ func (g *generator) encode(v any) []byte {
 	return bytes.Clone(bytes.TrimSuffix(g.buf.Bytes(), []byte("\n")))
 }
 
-// add puts a finished conversation and its messages into the world.
-func (g *generator) add(c *conversation, messages []message) {
+// add puts a finished conversation, its messages and its activities into the world.
+func (g *generator) add(c *conversation, messages []message, activities []activity) {
 	r := row{id: strconv.FormatInt(c.ID, 10), csid: c.ID, created: c.CreatedAt, updated: c.UpdatedAt, body: g.encode(c)}
 	if c.ClosedAt != nil {
 		r.closed = *c.ClosedAt
@@ -168,5 +170,9 @@ func (g *generator) add(c *conversation, messages []message) {
 	for i := range messages {
 		m := &messages[i]
 		g.w.messages.rows = append(g.w.messages.rows, row{id: m.ID, csid: m.CSID, created: m.CreatedAt, body: g.encode(m)})
+	}
+	for i := range activities {
+		a := &activities[i]
+		g.w.activities.rows = append(g.w.activities.rows, row{id: a.ID, created: a.at, body: g.encode(a)})
 	}
 }

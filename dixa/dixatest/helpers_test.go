@@ -92,9 +92,9 @@ func put(t *testing.T, w *dixatest.World, kind string, records ...string) {
 	}
 }
 
-// small is a server over three conversations and three messages: number n begins
-// at hour n, has its last message at hour n+1, closes at n+2 and changes at n+3;
-// number 3 is not closed.
+// small is a server over three conversations, three messages and three activities:
+// number n begins at hour n, has its last message at hour n+1, closes at n+2 and
+// changes at n+3; number 3 is not closed.
 func small(t *testing.T) *dixatest.Server {
 	t.Helper()
 	w := new(dixatest.World)
@@ -107,6 +107,9 @@ func small(t *testing.T) *dixatest.Server {
 			`{"id":%d,"created_at":%d,"last_message_created_at":%d,"closed_at":%s,"updated_at":%d,"ratings":[{"rating_type":"CSAT","rating_status":"Rated","rating_message":null}]}`,
 			n, hour(n), hour(n+1), closed, hour(n+3)))
 		put(t, w, "messages", fmt.Sprintf(`{"id":"m%d","csid":%[1]d,"created_at":%d,"text":"<Hej> & æøå"}`, n, hour(n)))
+		put(t, w, "activities", fmt.Sprintf(
+			`{"id":"l%d","conversationId":%[1]d,"activityTimestamp":"%sZ[GMT]","_type":"NoteAdded","author":null,"attributes":{"note":"<Hej> & æøå"}}`,
+			n, time.UnixMilli(hour(n)).UTC().Format("2006-01-02T15:04:05.000")))
 		put(t, w, "agents", fmt.Sprintf(`{"id":"a%d","displayName":"Agent %[1]d","email":"a%[1]d@example.com","phoneNumber":"+4570000%[1]d"}`, n))
 	}
 	return &dixatest.Server{World: w, Token: token, Behaviour: unlimited}
@@ -125,5 +128,14 @@ func behaving(t *testing.T, change func(*dixatest.Behaviour)) *dixatest.Server {
 func allMessages() string { return between("message_export", "created", hour(0), hour(24)) }
 
 func allConversations() string { return between("conversation_export", "created", hour(0), hour(24)) }
+
+// activitiesBetween is the path of the first page of the activity log between two hours.
+func activitiesBetween(from, to int) string {
+	return activityLog(time.UnixMilli(hour(from)).UTC().Format(time.RFC3339), time.UnixMilli(hour(to)).UTC().Format(time.RFC3339))
+}
+
+func activityLog(from, to string) string {
+	return "/v1/conversations/activitylog?fromDatetime=" + escape(from) + "&toDatetime=" + escape(to)
+}
 
 func escape(text string) string { return url.QueryEscape(text) }

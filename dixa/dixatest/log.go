@@ -13,6 +13,7 @@ const (
 	MessageExport      = "message_export"
 	Organization       = "organization"
 	Agents             = "agents"
+	ActivityLog        = "activitylog"
 )
 
 // Request is one entry of a server's log.
@@ -44,6 +45,8 @@ func endpointOf(path string) string {
 		return Organization
 	case "/v1/agents":
 		return Agents
+	case "/v1/conversations/activitylog":
+		return ActivityLog
 	}
 	return ""
 }

@@ -70,7 +70,15 @@ func (q query) span() (widest time.Duration) {
 	return widest
 }
 
-// parse reads the query of an export. Other endpoints have none.
+// longestLog is what the bounds of the activity log may span at most.
+const longestLog = 90 * 24 * time.Hour
+
+// invalidValue is what the Dixa API says of a query.
+// https://docs.dixa.io/openapi/dixa-api
+const invalidValue = "Invalid value in request"
+
+// parse reads the query of an export or of the activity log. Other endpoints
+// have none.
 func (s *Server) parse(endpoint string, values url.Values) (query, *requestError) {
 	q := query{visible: math.MaxInt64}
 	if s.Behaviour.Lag > 0 {
@@ -84,6 +92,10 @@ func (s *Server) parse(endpoint string, values url.Values) (query, *requestError
 		}
 	case MessageExport:
 		known = known[:1]
+	case ActivityLog:
+		var err *requestError
+		q.bounds[0], err = s.readDatetimes(values)
+		return q, err
 	default:
 		return q, nil
 	}
@@ -119,6 +131,22 @@ func (s *Server) readBounds(name string, values url.Values) (bounds, *requestErr
 	case before-after > longestSpan.Milliseconds():
 		return bounds{}, badRequest("%s_after and %[1]s_before are more than 31 days apart", name)
 	}
+	return s.bounds(after, before), nil
+}
+
+// readDatetimes reads the bounds of the activity log.
+func (s *Server) readDatetimes(values url.Values) (bounds, *requestError) {
+	from, wrong := time.Parse(time.RFC3339, values.Get("fromDatetime"))
+	to, wrongToo := time.Parse(time.RFC3339, values.Get("toDatetime"))
+	if wrong != nil || wrongToo != nil || from.After(to) || to.Sub(from) > longestLog {
+		return bounds{}, badRequest(invalidValue)
+	}
+	return s.bounds(from.UnixMilli(), to.UnixMilli()), nil
+}
+
+// bounds makes inclusive bounds of what a query gives, which may be meant to be
+// exclusive.
+func (s *Server) bounds(after, before int64) bounds {
 	b := bounds{set: true, after: after, before: before}
 	if s.Behaviour.ExclusiveAfter {
 		b.after++
@@ -126,7 +154,7 @@ func (s *Server) readBounds(name string, values url.Values) (bounds, *requestErr
 	if s.Behaviour.ExclusiveBefore {
 		b.before--
 	}
-	return b, nil
+	return b
 }
 
 // instant reads a bound: a day, which means its first moment, or Unix milliseconds.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
+	"time"
 )
 
 // conversation is one row of the conversation export, its members in the order
@@ -116,6 +118,8 @@ type message struct {
 	ChatInputAnswer    *string           `json:"chat_input_answer"`
 	ChatMenuText       *string           `json:"chat_menu_text"`
 	FormSubmission     map[string]string `json:"form_submission"`
+
+	by *author // whoever wrote it, nil where nobody did
 }
 
 // agent is one element of the Dixa API's agent list.
@@ -150,6 +154,7 @@ func parseRow(kind string, body json.RawMessage) (row, error) {
 		Updated     int64           `json:"updated_at"`
 		Closed      int64           `json:"closed_at"`
 		LastMessage int64           `json:"last_message_created_at"`
+		Timestamp   string          `json:"activityTimestamp"`
 	}
 	if err := json.Unmarshal(body, &lifted); err != nil {
 		return row{}, err
@@ -169,6 +174,12 @@ func parseRow(kind string, body json.RawMessage) (row, error) {
 	case err != nil:
 		return row{}, fmt.Errorf("no id that suits the kind: %w", err)
 	case kind == "agents":
+	case kind == "activities":
+		at, err := time.Parse(time.RFC3339, strings.TrimSuffix(lifted.Timestamp, zoneAgain))
+		if err != nil {
+			return row{}, fmt.Errorf("no activityTimestamp: %w", err)
+		}
+		r.created = at.UnixMilli()
 	case lifted.Created == nil:
 		return row{}, fmt.Errorf("no created_at")
 	default:

@@ -2,7 +2,6 @@ package dixatest
 
 import (
 	"cmp"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,9 +11,9 @@ import (
 )
 
 // Server is a simulated Dixa: the Exports API at /v1/conversation_export and
-// /v1/message_export, and of the Dixa API /v1/organization and /v1/agents. Set
-// the fields before the first request. A server mounted under a prefix wants
-// http.StripPrefix.
+// /v1/message_export, and of the Dixa API /v1/organization, /v1/agents and
+// /v1/conversations/activitylog. Set the fields before the first request. A
+// server mounted under a prefix wants http.StripPrefix.
 type Server struct {
 	// World is what the server answers from. Nil is an empty one.
 	World *World
@@ -77,6 +76,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.organization(out)
 	case Agents:
 		s.agents(out)
+	case ActivityLog:
+		s.activities(out, q)
 	}
 }
 
@@ -134,22 +135,4 @@ func (out *reply) json(status int, v any) {
 	out.header("Content-Type", "application/json")
 	out.status(status)
 	out.Write(body)
-}
-
-// pageKey makes an opaque key of a position in a list, and position reads it.
-func pageKey(position int) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "position:%d", position))
-}
-
-func position(key string) (int, bool) {
-	if key == "" {
-		return 0, true
-	}
-	text, err := base64.RawURLEncoding.DecodeString(key)
-	if err != nil {
-		return 0, false
-	}
-	var n int
-	_, err = fmt.Sscanf(string(text), "position:%d", &n)
-	return n, err == nil && n >= 0
 }

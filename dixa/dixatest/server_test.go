@@ -34,7 +34,7 @@ func TestEachAPITakesTheTokenInItsOwnForms(t *testing.T) {
 		{"other", 401, 401},
 		{"", 401, 401},
 	} {
-		for path, want := range map[string]int{allMessages(): row.exports, allConversations(): row.exports, "/v1/organization": row.api, "/v1/agents": row.api} {
+		for path, want := range map[string]int{allMessages(): row.exports, allConversations(): row.exports, "/v1/organization": row.api, "/v1/agents": row.api, activitiesBetween(0, 24): row.api} {
 			r := request(path)
 			r.Header.Set("Authorization", row.auth)
 			if got := serve(s, r).Code; got != want {
@@ -58,7 +58,7 @@ func TestAServerWithoutTokenTakesAnyButNotNone(t *testing.T) {
 
 func TestAnEmptyServerAnswersWithEmptyLists(t *testing.T) {
 	s := new(dixatest.Server)
-	for path, want := range map[string]string{allMessages(): "[]", allConversations(): "[]", "/v1/agents": `{"data":[],"meta":{}}`} {
+	for path, want := range map[string]string{allMessages(): "[]", allConversations(): "[]", "/v1/agents": `{"data":[],"meta":{}}`, activitiesBetween(0, 24): `{"data":[],"meta":{}}`} {
 		if got := get(s, path).Body.String(); got != want {
 			t.Errorf("%s gives %s, want %s", path, got, want)
 		}
@@ -97,69 +97,6 @@ func TestTheOrganizationIsNamed(t *testing.T) {
 	}
 }
 
-// page is one reply of the list of agents.
-type page struct {
-	Data []struct{ ID string }
-	Meta *struct{ Next, Previous *string }
-}
-
-func readPage(t *testing.T, s *dixatest.Server, path string) (p page, ids []string) {
-	t.Helper()
-	w := get(s, path)
-	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != 200 {
-		t.Fatalf("%s is answered %d, %v: %s", path, w.Code, err, w.Body)
-	}
-	for _, a := range p.Data {
-		ids = append(ids, a.ID)
-	}
-	return p, ids
-}
-
-func TestAgentsComePageByPage(t *testing.T) {
-	for _, limit := range []string{"", "?pageLimit=1", "?pageLimit=2", "?pageLimit=500"} {
-		s := behaving(t, func(b *dixatest.Behaviour) { b.AgentsPerPage, b.LastPage = 2, dixatest.MetaAbsent })
-		var all []string
-		path, pages := "/v1/agents"+limit, 0
-		for path != "" {
-			p, ids := readPage(t, s, path)
-			all, pages, path = append(all, ids...), pages+1, ""
-			if p.Meta != nil {
-				path = *p.Meta.Next
-			}
-		}
-		want := 2
-		if limit == "?pageLimit=1" {
-			want = 3
-		}
-		if !slices.Equal(all, []string{"a1", "a2", "a3"}) || pages != want {
-			t.Errorf("with %q: %v on %d pages, want three on %d", limit, all, pages, want)
-		}
-	}
-}
-
-func TestAPageLeadsBackToTheOneBefore(t *testing.T) {
-	s := behaving(t, func(b *dixatest.Behaviour) { b.AgentsPerPage = 2 })
-	first, want := readPage(t, s, "/v1/agents")
-	second, _ := readPage(t, s, *first.Meta.Next)
-	if _, got := readPage(t, s, *second.Meta.Previous); !slices.Equal(got, want) {
-		t.Errorf("back on %v, want %v", got, want)
-	}
-}
-
-func TestTheLastPageMayEndInThreeWays(t *testing.T) {
-	for last, want := range map[dixatest.LastPage]string{
-		dixatest.MetaWithoutNext: `"meta":{}`,
-		dixatest.MetaAbsent:      "",
-		dixatest.NextNull:        `"meta":{"next":null}`,
-	} {
-		s := behaving(t, func(b *dixatest.Behaviour) { b.LastPage = last })
-		body := get(s, "/v1/agents").Body.String()
-		if !strings.Contains(body, want) || strings.Contains(body, "meta") != (want != "") {
-			t.Errorf("last page %d is %s, want %s", last, body, want)
-		}
-	}
-}
-
 func TestAgentsAreFoundByMailOrPhone(t *testing.T) {
 	s := small(t)
 	for path, want := range map[string]string{"?email=a2@example.com": "a2", "?phone=" + escape("+45700003"): "a3", "?email=nobody@example.com": ""} {
@@ -167,10 +104,8 @@ func TestAgentsAreFoundByMailOrPhone(t *testing.T) {
 			t.Errorf("%s finds %v, want %q", path, ids, want)
 		}
 	}
-	for _, path := range []string{"?email=a@example.com&phone=1", "?pageKey=!", "?pageKey=eA", "?pageLimit=0", "?pageLimit=x"} {
-		if got := get(s, "/v1/agents"+path); got.Code != 400 || !strings.Contains(got.Body.String(), "Invalid value") {
-			t.Errorf("%s is answered %d %s", path, got.Code, got.Body)
-		}
+	if got := get(s, "/v1/agents?email=a@example.com&phone=1"); got.Code != 400 || !strings.Contains(got.Body.String(), "Invalid value") {
+		t.Errorf("both at once are answered %d %s", got.Code, got.Body)
 	}
 }
 
@@ -215,8 +150,10 @@ func TestEachEndpointHasItsOwnLimit(t *testing.T) {
 			t.Errorf("the first request to %s is answered %d", path, got)
 		}
 	}
-	if got := get(s, "/v1/agents").Code; got != 429 {
-		t.Errorf("the second request to the Dixa API is answered %d", got)
+	for _, path := range []string{"/v1/agents", activitiesBetween(0, 24)} {
+		if got := get(s, path).Code; got != 429 {
+			t.Errorf("one more request to the Dixa API, %s, is answered %d", path, got)
+		}
 	}
 }
 
@@ -244,15 +181,18 @@ func TestTheLogTellsWhatCameAndWhatWasAnswered(t *testing.T) {
 		s := small(t)
 		get(s, allMessages())
 		get(s, "/v1/agents")
+		get(s, activitiesBetween(2, 3))
 		r := request("/v1/elsewhere?a=b")
 		r.Method = http.MethodPost
 		r.Header.Del("Authorization")
 		serve(s, r)
 		now := time.Now()
 		_, query, _ := strings.Cut(allMessages(), "?")
+		_, logged, _ := strings.Cut(activitiesBetween(2, 3), "?")
 		want := []dixatest.Request{
 			{Time: now, Method: "GET", Path: "/v1/message_export", Query: query, Endpoint: "message_export", Auth: "Bearer", Status: 200, Records: 3, Whole: true},
 			{Time: now, Method: "GET", Path: "/v1/agents", Endpoint: "agents", Auth: "raw", Status: 200, Records: 3, Whole: true},
+			{Time: now, Method: "GET", Path: "/v1/conversations/activitylog", Query: logged, Endpoint: "activitylog", Auth: "raw", Status: 200, Records: 2, Whole: true},
 			{Time: now, Method: "POST", Path: "/v1/elsewhere", Query: "a=b", Status: 404, Whole: true},
 		}
 		got := s.Requests()

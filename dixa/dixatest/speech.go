@@ -13,8 +13,9 @@ func (s *story) say(direction, text string) *message {
 		To: []string{}, CC: []string{}, BCC: []string{}, AttachedFiles: []string{},
 	}
 	author, inbound := s.agent, direction == "inbound"
+	m.by = s.agent.author
 	if inbound {
-		author = s.who
+		author, m.by = s.who, s.customer
 	}
 	m.AuthorName, m.AuthorEmail = &author.name, &author.email
 	switch s.ch.name {
@@ -48,7 +49,7 @@ func (s *story) say(direction, text string) *message {
 
 // automate makes a message one that nobody wrote.
 func (m *message) automate() {
-	m.IsAutomatedMessage = true
+	m.IsAutomatedMessage, m.by = true, nil
 	m.AuthorName, m.AuthorEmail = new(teamName), new(mailbox)
 }
 
@@ -109,6 +110,9 @@ func (s *story) talk() {
 	if s.ch.name == "pstnphone" && s.chance(12) {
 		s.c.TransfereeName, s.c.TransfereeNumber = new("Example Freight"), new("+4570000200")
 		s.c.TransferTime = new(started + (ended-started)/2)
+		for _, kind := range [...]string{"TransferInitiated", "TransferSuccessful"} {
+			s.log(*s.c.TransferTime, kind, s.agent.author, attributes{TransferType: "External"})
+		}
 	}
 }
 

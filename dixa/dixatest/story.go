@@ -14,9 +14,12 @@ type story struct {
 	c        *conversation
 	messages []message
 	who      person
+	customer *author // who, as activities name them
 	agent    person
 	topic    *topic
 	words    *phrases
+
+	activities []activity
 
 	now, end int64
 	over     bool
@@ -36,6 +39,7 @@ func newStory(g *generator, b beginning) *story {
 		Tags: []string{}, TagsInfo: []tag{}, ConversationWrapupNotes: []string{}, CustomFields: []customField{},
 	}
 	s.reach()
+	s.customer = &author{who.id, &who.name, s.c.RequesterEmail, s.c.RequesterPhoneNumber}
 	return s
 }
 
@@ -75,8 +79,10 @@ func (s *story) tell() {
 		s.c.Direction = "outbound"
 		s.c.FromProvisionedPhoneNumberID, s.c.ToProvisionedPhoneNumberID = s.c.ToProvisionedPhoneNumberID, nil
 		s.c.FromProvisionedPhoneNumberName, s.c.ToProvisionedPhoneNumberName = s.c.ToProvisionedPhoneNumberName, nil
+		s.log(s.now, "ConversationCreatedByAgent", s.agent.author, attributes{Channel: s.ch.name})
 		s.assign(0)
 	} else {
+		s.log(s.now, "ConversationCreatedByCustomer", s.customer, attributes{Channel: s.ch.name})
 		s.open()
 	}
 	if s.c.AssignedAt != nil || outbound {
@@ -95,8 +101,10 @@ func (s *story) tell() {
 	s.anonymise()
 	if s.c.Status == "open" && s.c.AssignedAt != nil && s.chance(30) {
 		s.c.Status = "pending"
+		s.log(s.c.UpdatedAt, "ConversationPending", s.agent.author, attributes{})
 	}
-	s.add(s.c, s.messages)
+	s.logMessages()
+	s.add(s.c, s.messages, s.activities)
 }
 
 // open is how a conversation begins that a customer begins: the first message,
@@ -157,12 +165,14 @@ func (s *story) enqueue(queue int) {
 }
 
 func (s *story) assign(after int64) {
+	since := s.now
 	if after > 0 && !s.passAtWork(after) {
 		return
 	}
 	a := s.agent
 	s.c.AssignedAt, s.c.UpdatedAt = new(s.now), s.now
 	s.c.AssigneeID, s.c.AssigneeName, s.c.AssigneeEmail, s.c.AssigneePhoneNumber = &a.id, &a.name, &a.email, &a.phone
+	s.logAssignment(since)
 }
 
 // write is the exchange of messages, until nobody has anything to add.
@@ -188,6 +198,10 @@ func (s *story) write(outbound bool) {
 func (s *story) transfer() {
 	if s.pass(s.about(s.ch.answer)) {
 		s.enqueue(3 + s.rng.IntN(2))
+		with := attributes{TransferType: "Queue", QueueID: *s.c.QueueID}
+		s.log(s.now, "TransferInitiated", s.agent.author, with)
+		s.log(s.now, "TransferSuccessful", s.agent.author, with)
+		s.log(s.now, "ConversationUnassigned", s.agent.author, attributes{AgentID: s.agent.id})
 		s.agent = s.agentAt(s.c.CreatedAt)
 		s.assign(s.about(s.ch.wait))
 	}
@@ -202,16 +216,19 @@ func (s *story) label() {
 		if !slices.Contains(s.c.Tags, name) && s.chance(55) {
 			s.c.Tags = append(s.c.Tags, name)
 			s.c.TagsInfo = append(s.c.TagsInfo, s.tags[name])
+			s.log(s.now, "TagAdded", s.agent.author, attributes{TagID: s.tags[name].ID, TagName: name})
 		}
 	}
 	if s.chance(15) {
 		s.c.ConversationWrapupNotes = append(s.c.ConversationWrapupNotes, s.fill(s.pick(s.words.notes)))
+		s.log(s.now, "NoteAdded", s.agent.author, attributes{})
 	}
 	if s.chance(45) {
 		s.c.CustomFields = append(s.c.CustomFields,
 			customField{s.fields["order_number"], "order_number", s.orderNumber(), "Text", false},
 			customField{s.fields["products"], "products", s.products(), "Select", false},
 			customField{s.fields["legacy_segment"], "legacy_segment", nil, "Text", true})
+		s.log(s.now, "ConversationCustomAttributesUpdated", s.agent.author, attributes{Identifiers: []string{"order_number", "products"}})
 	}
 }
 
@@ -226,9 +243,12 @@ func (s *story) close() {
 	}
 	s.c.Status, s.c.ClosedAt, s.c.UpdatedAt = "closed", new(s.now), s.now
 	s.c.TotalDuration = new((s.now - s.c.CreatedAt) / 1000)
+	var by *author // nobody: a rule
 	if s.c.AssignedAt != nil {
 		s.c.HandlingDuration = new(min((s.now-s.c.CreatedAt)/1000, 60+s.rng.Int64N(1500)))
+		by = s.agent.author
 	}
+	s.log(s.now, "ConversationClosed", by, attributes{})
 }
 
 // reopen has the customer come back to a closed conversation.
@@ -238,6 +258,7 @@ func (s *story) reopen() {
 	}
 	s.say("inbound", s.followUp())
 	s.c.Status = "open"
+	s.log(s.now, "ConversationReopened", s.customer, attributes{})
 	if s.chance(80) && s.passAtWork(s.about(s.ch.answer)) {
 		s.say("outbound", s.answer(true))
 		if s.chance(75) {
@@ -268,4 +289,5 @@ func (s *story) anonymise() {
 	for i := range s.messages {
 		s.messages[i].anonymise()
 	}
+	*s.customer = author{ID: s.who.id}
 }

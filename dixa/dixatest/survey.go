@@ -15,6 +15,10 @@ func (s *story) rate() {
 		r.Type, r.Status = "stars", "scheduled"
 	}
 	defer func() { s.c.Ratings = append(s.c.Ratings, r) }()
+	log := func(kind string, by *author) {
+		s.log(s.now, kind, by, attributes{RatingType: r.Type, RatingScore: r.Score})
+	}
+	log("ConversationRatingScheduled", nil)
 	status := func(now, before string) {
 		r.Status = now
 		if old {
@@ -25,6 +29,7 @@ func (s *story) rate() {
 	if s.chance(5) && s.pass(20_000) {
 		r.CancelledAt = new(s.now)
 		status("Cancelled", "cancelled")
+		log("ConversationRatingCancelled", nil)
 		return
 	}
 	if !s.pass((30 * time.Minute).Milliseconds()) {
@@ -32,12 +37,14 @@ func (s *story) rate() {
 	}
 	r.OfferedAt = new(s.now)
 	status("Offered", "offered")
+	log("ConversationRatingOffered", nil)
 	if !s.chance(60) || !s.pass(s.about(3*time.Hour)) {
 		return
 	}
 	r.RatedAt = new(s.now)
 	status("Rated", "rated")
 	r.Score = new([...]int{5, 5, 5, 5, 5, 5, 4, 4, 4, 3, 2, 1}[s.rng.IntN(12)])
+	log("ConversationRated", s.customer)
 	if s.chance(35) {
 		r.Message = new(s.words.verdicts[*r.Score-1])
 	}

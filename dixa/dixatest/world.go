@@ -38,6 +38,7 @@ type World struct {
 	mu            sync.RWMutex
 	conversations table
 	messages      table
+	activities    table
 	agents        table
 }
 
@@ -55,8 +56,8 @@ func NewWorld(t Team) *World {
 
 // Put adds one record, or replaces the one with the same id. The kind is
 // "conversations" or "messages", and the record one element of that export, or
-// "agents", and the record one element of the Dixa API's agent list. The record
-// is served as it is.
+// "activities" or "agents", and the record one element of the Dixa API's activity
+// log or agent list. The record is served as it is.
 func (w *World) Put(kind string, record json.RawMessage) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -79,6 +80,10 @@ func (w *World) Conversations() []json.RawMessage { return w.all("conversations"
 // Messages returns every message as the export gives it by default, oldest first.
 func (w *World) Messages() []json.RawMessage { return w.all("messages") }
 
+// Activities returns every activity as the Dixa API gives it by default, oldest
+// first.
+func (w *World) Activities() []json.RawMessage { return w.all("activities") }
+
 // Agents returns every agent as the Dixa API gives it.
 func (w *World) Agents() []json.RawMessage { return w.all("agents") }
 
@@ -99,6 +104,8 @@ func (w *World) table(kind string) *table {
 		return &w.conversations
 	case "messages":
 		return &w.messages
+	case "activities":
+		return &w.activities
 	case "agents":
 		return &w.agents
 	}

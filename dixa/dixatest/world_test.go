@@ -15,7 +15,7 @@ func TestTheSameSeedAndRangeMakeTheSameWorld(t *testing.T) {
 	team := dixatest.Team{Seed: 7, From: start, To: start.AddDate(0, 0, 14)}
 	all := func(team dixatest.Team) []byte {
 		w := dixatest.NewWorld(team)
-		return bytes.Join([][]byte{join(w.Conversations()), join(w.Messages()), join(w.Agents())}, nil)
+		return bytes.Join([][]byte{join(w.Conversations()), join(w.Messages()), join(w.Activities()), join(w.Agents())}, nil)
 	}
 	once := all(team)
 	if !bytes.Equal(once, all(team)) {
@@ -52,6 +52,9 @@ func TestPutRefusesWhatCannotBeServed(t *testing.T) {
 		{"messages", `{"id":1,"created_at":1}`, "no id"},
 		{"messages", `{"id":"x"}`, "no created_at"},
 		{"messages", `{"id":`, "unexpected end"},
+		{"activities", `{"id":1,"activityTimestamp":"2025-10-06T00:00:00Z"}`, "no id"},
+		{"activities", `{"id":"x","created_at":1}`, "no activityTimestamp"},
+		{"activities", `{"id":"x","activityTimestamp":"2025-10-06"}`, "no activityTimestamp"},
 	} {
 		err := new(dixatest.World).Put(row.kind, json.RawMessage(row.record))
 		if err == nil || !strings.Contains(err.Error(), row.want) {

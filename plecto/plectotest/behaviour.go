@@ -28,7 +28,7 @@ type Behaviour struct {
 	CoerceTypes bool
 	// RefuseNaiveDates makes a row invalid whose date has no UTC offset.
 	RefuseNaiveDates bool
-	// NaiveZone is where a date without an offset is read; nil means UTC.
+	// NaiveZone is where a date without an offset is read and shown; nil means UTC.
 	NaiveZone *time.Location
 	// Lists is the shape of the answers to a GET of a list.
 	Lists Lists
@@ -38,9 +38,38 @@ type Behaviour struct {
 	Slash Slash
 	// HideFields leaves the fields out when a data source is read.
 	HideFields bool
-	// OnlyTextInput refuses a new data source that has a field of another input. Otherwise the
-	// inputs of this package's constants are accepted.
-	OnlyTextInput bool
+	// RefuseInputs are the inputs that no field of a new data source may have. Otherwise those of
+	// this package's constants are accepted.
+	RefuseInputs []string
+	// InputRefusal is the shape in which an input is refused.
+	InputRefusal InputRefusal
+	// Created is what a POST to datasources is answered with when it succeeds.
+	Created Created
+	// ForbidDataSources and ForbidMembers refuse every POST to datasources or members, as for a
+	// login whose profile may not create them; ForbidMembersList refuses to list members.
+	ForbidDataSources, ForbidMembers, ForbidMembersList bool
+	// HideAccounts leaves e-mail and accounts out when a member is shown.
+	HideAccounts bool
+	// FilterExclusive leaves out the registrations at the very bounds of a list. Otherwise the
+	// bounds take them in.
+	FilterExclusive bool
+	// FilterByWritten makes the bounds of a list be about the time at which a registration was
+	// written last. Otherwise they are about its date.
+	FilterByWritten bool
+	// FilterIgnored lists registrations as if no bounds were given.
+	FilterIgnored bool
+	// RowsNested shows the values of a registration in an object under "fields". Otherwise they
+	// stand beside the keys that every row has.
+	RowsNested bool
+	// HideValues shows no more of a registration than its uuid, external_id, date and member.
+	HideValues bool
+	// DatesNaive shows dates, those in fields of DateTimeInput too, to the second and without an
+	// offset, as they are in NaiveZone.
+	DatesNaive bool
+	// StringValues shows the values of a registration as text, booleans as "True" and "False".
+	StringValues bool
+	// NullsAsEmpty shows a field without a value as "".
+	NullsAsEmpty bool
 	// RegistrationsPerHour limits the requests to registrations, whatever their method, in any
 	// rolling hour; 0 means DefaultPerHour, a negative number lifts the limit.
 	RegistrationsPerHour int
@@ -99,6 +128,24 @@ const (
 	ListsMixed     Lists = iota // registrations in an envelope; the others bare, and whole
 	ListsEnveloped              // all in an envelope
 	ListsBare                   // all bare; registrations by the page, an empty one after the last
+	ListsWhole                  // all bare, and whole whichever page is asked for
+)
+
+// InputRefusal is the shape in which an input of a field is refused.
+type InputRefusal int
+
+const (
+	InputByField InputRefusal = iota // 400, under "fields" an object per field, {} for the valid
+	InputUnnamed                     // 400, one object with a detail that does not name the input
+)
+
+// Created is the shape of the answer to a successful POST of a data source. Its status is 201.
+type Created int
+
+const (
+	CreatedShown Created = iota // the data source with its uuid, id, title and fields
+	CreatedID                   // an object with no more than the id
+	CreatedEmpty                // no body
 )
 
 // Slash is what happens to a path without the slash at its end.

@@ -1,7 +1,9 @@
 package plectotest
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 )
@@ -57,6 +59,16 @@ func (s *Server) AddDataSource(title string, fields ...Field) string {
 	return d.uuid
 }
 
+// RemoveDataSource removes a data source and its registrations as a person would in Plecto. It
+// reports whether there was one.
+func (s *Server) RemoveDataSource(uuid string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.dataSource(uuid)
+	s.dataSources = slices.DeleteFunc(s.dataSources, func(other *dataSource) bool { return other == d })
+	return d != nil
+}
+
 // DataSources are all data sources, the oldest first.
 func (s *Server) DataSources() []DataSource {
 	s.mu.Lock()
@@ -110,6 +122,9 @@ func (s *Server) getDataSource(x *exchange) answer {
 }
 
 func (s *Server) postDataSource(x *exchange) answer {
+	if s.Behaviour.ForbidDataSources {
+		return forbidden()
+	}
 	var sent struct {
 		Title  string   `json:"title"`
 		Fields *[]Field `json:"fields"`
@@ -125,26 +140,41 @@ func (s *Server) postDataSource(x *exchange) answer {
 		p.add("fields", "required")
 		sent.Fields = new([]Field)
 	}
-	inputs := []string{"", TextInput, NumberInput, CheckboxInput, DateTimeInput, Select}
-	if s.Behaviour.OnlyTextInput {
-		inputs = inputs[:2]
-	}
+	inputs := slices.DeleteFunc([]string{"", TextInput, NumberInput, CheckboxInput, DateTimeInput, Select}, func(input string) bool {
+		return slices.Contains(s.Behaviour.RefuseInputs, cmp.Or(input, TextInput))
+	})
 	names := make(map[string]bool)
-	for _, f := range *sent.Fields {
-		switch {
-		case f.Name == "":
+	refused, byField := false, make([]problems, len(*sent.Fields))
+	for i, f := range *sent.Fields {
+		byField[i] = make(problems)
+		if f.Name == "" {
 			p.add("fields", "a field has no name")
-		case names[f.Name] || reserved[f.Name]:
+		} else if names[f.Name] || reserved[f.Name] {
 			p.add("fields", "the name "+f.Name+" is taken")
-		case !slices.Contains(inputs, f.Input):
-			p.add("fields", f.Input+" is not a valid input")
+		}
+		if !slices.Contains(inputs, f.Input) {
+			refused = true
+			byField[i].add("input", fmt.Sprintf("%q is not a valid choice.", f.Input))
 		}
 		names[f.Name] = true
 	}
-	if len(p) > 0 {
+	switch {
+	case len(p) > 0:
 		return answer{status: http.StatusBadRequest, body: p}
+	case refused && s.Behaviour.InputRefusal == InputUnnamed:
+		return detail(http.StatusBadRequest, "A field of this data source is not valid.")
+	case refused:
+		return answer{status: http.StatusBadRequest, body: map[string]any{"fields": byField}}
 	}
-	return answer{status: http.StatusCreated, body: s.addDataSource(sent.Title, *sent.Fields).show(true)}
+
+	d := s.addDataSource(sent.Title, *sent.Fields)
+	switch s.Behaviour.Created {
+	case CreatedID:
+		return answer{status: http.StatusCreated, body: map[string]string{"id": d.uuid}}
+	case CreatedEmpty:
+		return answer{status: http.StatusCreated}
+	}
+	return answer{status: http.StatusCreated, body: d.show(true)}
 }
 
 func (d *dataSource) show(fields bool) any {

@@ -1,6 +1,7 @@
 package plectotest_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/dixa2plecto/dixa2plecto/plecto/plectotest"
@@ -59,21 +60,17 @@ func TestFieldsCanBeHiddenFromReaders(t *testing.T) {
 }
 
 func TestADataSourceThatCannotBeCreated(t *testing.T) {
-	tests := []struct {
-		name, body, key string
-		onlyText        bool
-	}{
-		{"no title", `{"fields": []}`, "title", false},
-		{"no fields", `{"title": "Conversations"}`, "fields", false},
-		{"a field without a name", `{"title": "Conversations", "fields": [{"input": "TextInput"}]}`, "fields", false},
-		{"two fields of one name", `{"title": "Conversations", "fields": [{"name": "A"}, {"name": "A"}]}`, "fields", false},
-		{"a name that every row has", `{"title": "Conversations", "fields": [{"name": "date"}]}`, "fields", false},
-		{"an unknown input", `{"title": "Conversations", "fields": [{"name": "A", "input": "Slider"}]}`, "fields", false},
-		{"another input than text", `{"title": "Conversations", "fields": [{"name": "A", "input": "NumberInput"}]}`, "fields", true},
+	tests := []struct{ name, body, key string }{
+		{"no title", `{"fields": []}`, "title"},
+		{"no fields", `{"title": "Conversations"}`, "fields"},
+		{"a field without a name", `{"title": "Conversations", "fields": [{"input": "TextInput"}]}`, "fields"},
+		{"two fields of one name", `{"title": "Conversations", "fields": [{"name": "A"}, {"name": "A"}]}`, "fields"},
+		{"a name that every row has", `{"title": "Conversations", "fields": [{"name": "date"}]}`, "fields"},
+		{"an unknown input", `{"title": "Conversations", "fields": [{"name": "A", "input": "Slider"}]}`, "fields"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := &plectotest.Server{Behaviour: plectotest.Behaviour{OnlyTextInput: test.onlyText}}
+			s := &plectotest.Server{}
 			got := send(t, s, "POST", "/datasources/", test.body)
 			wantStatus(t, got, 400)
 			if got.object(t)[test.key] == nil {
@@ -82,6 +79,92 @@ func TestADataSourceThatCannotBeCreated(t *testing.T) {
 			equal(t, "data sources", len(s.DataSources()), 0)
 		})
 	}
-	s := &plectotest.Server{Behaviour: plectotest.Behaviour{OnlyTextInput: true}}
-	wantStatus(t, send(t, s, "POST", "/datasources/", `{"title": "Conversations", "fields": [{"name": "A", "input": "TextInput"}]}`), 201)
+}
+
+func TestAnInputMayBeRefused(t *testing.T) {
+	const body = `{"title": "Conversations", "fields": [{"name": "A", "input": "TextInput"}, {"name": "B", "input": "NumberInput"}, {"name": "C"}]}`
+	const named = `{"fields":[{},{"input":["\"NumberInput\" is not a valid choice."]},{}]}`
+	tests := []struct {
+		name    string
+		refused []string
+		shape   plectotest.InputRefusal
+		status  int
+		want    string
+	}{
+		{"none", nil, plectotest.InputByField, 201, ""},
+		{"another", []string{"CheckboxInput"}, plectotest.InputByField, 201, ""},
+		{"one", []string{"CheckboxInput", "NumberInput"}, plectotest.InputByField, 400, named},
+		{"one, without its name", []string{"NumberInput"}, plectotest.InputUnnamed, 400, `{"detail":"A field of this data source is not valid."}`},
+		{"that of a field which names none", []string{"TextInput"}, plectotest.InputByField, 400,
+			`{"fields":[{"input":["\"TextInput\" is not a valid choice."]},{},{"input":["\"\" is not a valid choice."]}]}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := &plectotest.Server{Behaviour: plectotest.Behaviour{RefuseInputs: test.refused, InputRefusal: test.shape}}
+			got := send(t, s, "POST", "/datasources/", body)
+			wantStatus(t, got, test.status)
+			if test.status == 400 {
+				equal(t, "body", got.body, test.want)
+			}
+			equal(t, "is created", len(s.DataSources()) == 1, test.status == 201)
+		})
+	}
+}
+
+func TestTheAnswerToANewDataSource(t *testing.T) {
+	for _, test := range []struct {
+		created plectotest.Created
+		want    func(uuid string) string
+	}{
+		{plectotest.CreatedShown, func(uuid string) string {
+			return fmt.Sprintf(`{"fields":[],"id":%q,"title":"Conversations","uuid":%q}`, uuid, uuid)
+		}},
+		{plectotest.CreatedID, func(uuid string) string { return fmt.Sprintf(`{"id":%q}`, uuid) }},
+		{plectotest.CreatedEmpty, func(string) string { return "" }},
+	} {
+		s := &plectotest.Server{Behaviour: plectotest.Behaviour{Created: test.created}}
+		got := send(t, s, "POST", "/datasources/", `{"title": "Conversations", "fields": []}`)
+		wantStatus(t, got, 201)
+		equal(t, "body", got.body, test.want(s.DataSources()[0].UUID))
+	}
+}
+
+func TestALoginThatMayNotCreateOrList(t *testing.T) {
+	s := &plectotest.Server{Behaviour: plectotest.Behaviour{ForbidDataSources: true, ForbidMembers: true, ForbidMembersList: true}}
+	source := s.AddDataSource("Conversations")
+	wantStatus(t, send(t, s, "POST", "/registrations/", row(source, "1", nil)), 201)
+	member := s.Members()[0].UUID
+	for _, test := range []struct {
+		method, path string
+		body         any
+		status       int
+	}{
+		{"POST", "/datasources/", `{"title": "Messages", "fields": []}`, 403},
+		{"GET", "/datasources/", nil, 200},
+		{"GET", "/datasources/" + source + "/", nil, 200},
+		{"POST", "/members/", person("Dixa", "2", "Jonas Berg", "jonas@example.dk"), 403},
+		{"GET", "/members/", nil, 403},
+		{"GET", "/members/" + member + "/", nil, 200},
+	} {
+		got := send(t, s, test.method, test.path, test.body)
+		wantStatus(t, got, test.status)
+		if test.status == 403 {
+			equal(t, "body", got.body, `{"detail":"You do not have permission to perform this action."}`)
+		}
+	}
+	equal(t, "data sources", len(s.DataSources()), 1)
+	equal(t, "members", len(s.Members()), 1)
+}
+
+func TestADataSourceThatIsRemovedTakesItsRowsAlong(t *testing.T) {
+	s := &plectotest.Server{}
+	source, other := s.AddDataSource("Conversations"), s.AddDataSource("Messages")
+	wantStatus(t, send(t, s, "POST", "/registrations/", []any{row(source, "1", nil), row(other, "1", nil)}), 201)
+	if !s.RemoveDataSource(source) || s.RemoveDataSource(source) {
+		t.Error("RemoveDataSource does not report whether there was one")
+	}
+	wantStatus(t, send(t, s, "GET", "/datasources/"+source+"/", nil), 404)
+	wantStatus(t, send(t, s, "POST", "/registrations/", row(source, "2", nil)), 400)
+	equal(t, "rows left", send(t, s, "GET", "/registrations/", nil).object(t)["count"], 1.0)
+	equal(t, "data sources left", s.DataSources(), []plectotest.DataSource{{UUID: other, Title: "Messages", Registrations: 1}})
 }

@@ -18,7 +18,7 @@ type envelope struct {
 func list[T any](s *Server, x *exchange, items []T, show func(T) any) answer {
 	enveloped := s.Behaviour.Lists == ListsEnveloped || s.Behaviour.Lists == ListsMixed && x.Endpoint == "registrations"
 	size, page := s.Behaviour.pageSize(), 1
-	if !enveloped && x.Endpoint != "registrations" {
+	if !enveloped && (x.Endpoint != "registrations" || s.Behaviour.Lists == ListsWhole) {
 		size = max(len(items), 1)
 	} else if q := x.r.URL.Query().Get("page"); q != "" {
 		var err error

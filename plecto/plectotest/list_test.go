@@ -60,6 +60,14 @@ func TestShapesOfLists(t *testing.T) {
 	}
 }
 
+func TestAListMayKnowNoPages(t *testing.T) {
+	s := &plectotest.Server{Behaviour: plectotest.Behaviour{Lists: plectotest.ListsWhole, PageSize: 2}}
+	wantStatus(t, send(t, s, "POST", "/registrations/", rows(s.AddDataSource("Conversations"), 3)), 201)
+	for _, path := range []string{"/registrations/", "/registrations/?page=1", "/registrations/?page=2"} {
+		equal(t, path, len(send(t, s, "GET", path, nil).array(t)), 3)
+	}
+}
+
 func TestEmptyListsAreLists(t *testing.T) {
 	s := &plectotest.Server{}
 	equal(t, "datasources", send(t, s, "GET", "/datasources/", nil).body, "[]")

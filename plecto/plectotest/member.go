@@ -94,7 +94,10 @@ func (s *Server) merge(from, into *member) {
 }
 
 func (s *Server) listMembers(x *exchange) answer {
-	return list(s, x, s.members, (*member).show)
+	if s.Behaviour.ForbidMembersList {
+		return forbidden()
+	}
+	return list(s, x, s.members, s.showMember)
 }
 
 func (s *Server) getMember(x *exchange) answer {
@@ -102,13 +105,16 @@ func (s *Server) getMember(x *exchange) answer {
 	if m == nil {
 		return detail(http.StatusNotFound, "Not found.")
 	}
-	return answer{status: http.StatusOK, body: m.show()}
+	return answer{status: http.StatusOK, body: s.showMember(m)}
 }
 
 // postMember makes or changes the member with an account; e-mails that are alike join members.
 // The keys are those of
 // https://docs.plecto.com/kb/guide/en/how-to-add-employees-to-plecto-via-api-hEwfU5QsjP/Steps/3348467
 func (s *Server) postMember(x *exchange) answer {
+	if s.Behaviour.ForbidMembers {
+		return forbidden()
+	}
 	var sent struct {
 		Provider     string    `json:"updating_api_provider"`
 		Email        string    `json:"updating_api_provider_email"`
@@ -166,7 +172,7 @@ func (s *Server) postMember(x *exchange) answer {
 	set(&m.DisplayName, sent.DisplayName)
 	set(&m.Manager, sent.Manager)
 	set(&m.ManagedTeams, sent.ManagedTeams)
-	return answer{status: status, body: m.show()}
+	return answer{status: status, body: s.showMember(m)}
 }
 
 // set takes over a value that was sent.
@@ -176,22 +182,25 @@ func set[T any](to *T, sent *T) {
 	}
 }
 
-func (m *member) show() any {
+func (s *Server) showMember(m *member) any {
+	shown := map[string]any{
+		"uuid":          m.UUID,
+		"id":            m.UUID,
+		"name":          m.Name,
+		"is_active":     m.Active,
+		"teams":         append([]string{}, m.Teams...),
+		"title":         m.Title,
+		"display_name":  m.DisplayName,
+		"manager":       m.Manager,
+		"managed_teams": append([]string{}, m.ManagedTeams...),
+	}
+	if s.Behaviour.HideAccounts {
+		return shown
+	}
 	accounts := make([]any, 0, len(m.Accounts))
 	for _, a := range m.Accounts {
 		accounts = append(accounts, map[string]string{"updating_api_provider": a.Provider, "updating_api_provider_id": a.ID})
 	}
-	return map[string]any{
-		"uuid":                        m.UUID,
-		"id":                          m.UUID,
-		"name":                        m.Name,
-		"updating_api_provider_email": m.Email,
-		"is_active":                   m.Active,
-		"teams":                       append([]string{}, m.Teams...),
-		"title":                       m.Title,
-		"display_name":                m.DisplayName,
-		"manager":                     m.Manager,
-		"managed_teams":               append([]string{}, m.ManagedTeams...),
-		"data_suppliers":              accounts,
-	}
+	shown["updating_api_provider_email"], shown["data_suppliers"] = m.Email, accounts
+	return shown
 }

@@ -109,3 +109,19 @@ func TestAMemberNeedsAccountNameAndTeams(t *testing.T) {
 		equal(t, "members", len(s.Members()), 0)
 	}
 }
+
+func TestAccountsCanBeHiddenFromReaders(t *testing.T) {
+	for _, hide := range []bool{false, true} {
+		s := &plectotest.Server{Behaviour: plectotest.Behaviour{HideAccounts: hide}}
+		wantStatus(t, send(t, s, "POST", "/members/", person("Dixa", "1", "Ida Holm", "ida@example.dk")), 201)
+		for _, shown := range []map[string]any{
+			send(t, s, "GET", "/members/", nil).array(t)[0],
+			send(t, s, "GET", "/members/"+s.Members()[0].UUID+"/", nil).object(t),
+		} {
+			_, email := shown["updating_api_provider_email"]
+			_, accounts := shown["data_suppliers"]
+			equal(t, "shown", []bool{email, accounts}, []bool{!hide, !hide})
+			equal(t, "name", shown["name"], any("Ida Holm"))
+		}
+	}
+}

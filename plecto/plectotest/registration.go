@@ -140,47 +140,6 @@ func (d *dataSource) values(row map[string]any) map[string]any {
 	return values
 }
 
-func (s *Server) listRegistrations(x *exchange) answer {
-	q := x.r.URL.Query()
-	p := make(problems)
-	bound := func(key string) (t time.Time) {
-		if v := q.Get(key); v != "" {
-			var err error
-			if t, _, err = parseDate(v, s.Behaviour.NaiveZone); err != nil {
-				p.add(key, err.Error())
-			}
-		}
-		return t
-	}
-	start, end := bound("start_date"), bound("end_date")
-	if len(p) > 0 {
-		return answer{status: http.StatusBadRequest, body: p}
-	}
-	externalID := q.Get("external_id")
-	if externalID == "" {
-		externalID = q.Get("reference")
-	}
-	var found []*registration
-	for _, d := range s.dataSources {
-		if q.Has("data_source") && plain(q.Get("data_source")) != d.uuid {
-			continue
-		}
-		rows := d.rows
-		if externalID != "" {
-			rows = nil
-			if r := d.byExternalID[externalID]; r != nil {
-				rows = []*registration{r}
-			}
-		}
-		for _, r := range rows {
-			if !r.date.Before(start) && (end.IsZero() || !r.date.After(end)) {
-				found = append(found, r)
-			}
-		}
-	}
-	return list(s, x, found, s.show)
-}
-
 // addressed is the registration that the path names, nil if there is none.
 func (s *Server) addressed(x *exchange) *registration {
 	if d := s.dataSource(x.segments[1]); d != nil {
@@ -236,19 +195,4 @@ func (s *Server) deleteRegistration(x *exchange) answer {
 	}
 	s.dataSource(x.segments[1]).remove(r)
 	return answer{status: http.StatusNoContent}
-}
-
-// show is a row as it is read: the fields beside the keys that every row has.
-func (s *Server) show(r *registration) any {
-	row := decode(r.raw)
-	team, member := row["team"], r.member.current()
-	shown := s.dataSource(r.dataSource).values(row)
-	maps.Copy(shown, map[string]any{
-		"uuid": r.uuid, "id": r.uuid, "data_source": r.dataSource,
-		"external_id": r.externalID, "reference": r.externalID,
-		"date":   r.date.Format(time.RFC3339Nano),
-		"member": member.UUID, "member_name": member.Name,
-		"team": team,
-	})
-	return shown
 }

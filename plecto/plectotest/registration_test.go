@@ -2,8 +2,6 @@ package plectotest_test
 
 import (
 	"encoding/json"
-	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -208,44 +206,5 @@ func TestRegistrationsAreSortedByExternalID(t *testing.T) {
 	equal(t, "order", ids, "abc")
 	if s.Registrations("0") != nil {
 		t.Error("a data source that does not exist has registrations")
-	}
-}
-
-func TestListsOfRowsAreFiltered(t *testing.T) {
-	s := &plectotest.Server{}
-	one, two := s.AddDataSource("Conversations"), s.AddDataSource("Messages")
-	var all []any
-	for day := 1; day <= 3; day++ {
-		for _, source := range []string{one, two} {
-			all = append(all, row(source, fmt.Sprint("day-", day), map[string]any{"date": fmt.Sprintf("2026-01-%02dT00:00:00Z", day)}))
-		}
-	}
-	wantStatus(t, send(t, s, "POST", "/registrations/", all), 201)
-	tests := []struct {
-		name  string
-		query url.Values
-		want  int
-	}{
-		{"all", nil, 6},
-		{"a data source", url.Values{"data_source": {one}}, 3},
-		{"no such data source", url.Values{"data_source": {strings.Repeat("0", 32)}}, 0},
-		{"an external id", url.Values{"external_id": {"day-2"}}, 2},
-		{"a reference", url.Values{"reference": {"day-2"}, "data_source": {two}}, 1},
-		{"from a naive date, included", url.Values{"start_date": {"2026-01-02T00:00:00"}}, 4},
-		{"to a date, included", url.Values{"end_date": {"2026-01-02T01:00:00+01:00"}}, 4},
-		{"between", url.Values{"start_date": {"2026-01-02T00:00:00Z"}, "end_date": {"2026-01-02T00:00:00Z"}}, 2},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			got := send(t, s, "GET", "/registrations/?"+test.query.Encode(), nil)
-			wantStatus(t, got, 200)
-			equal(t, "count", got.object(t)["count"], float64(test.want))
-			equal(t, "results", len(got.object(t)["results"].([]any)), test.want)
-		})
-	}
-	refused := send(t, s, "GET", "/registrations/?start_date=yesterday", nil)
-	wantStatus(t, refused, 400)
-	if refused.object(t)["start_date"] == nil {
-		t.Errorf("body %s does not name start_date", refused.body)
 	}
 }

@@ -66,6 +66,11 @@ func detail(status int, format string, args ...any) answer {
 	return answer{status: status, body: map[string]string{"detail": fmt.Sprintf(format, args...)}}
 }
 
+// forbidden is the answer to a login whose profile lacks a permission.
+func forbidden() answer {
+	return detail(http.StatusForbidden, "You do not have permission to perform this action.")
+}
+
 // ServeHTTP answers one request. A request counts as arrived when its body has been read.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)

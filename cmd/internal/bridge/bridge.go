@@ -18,7 +18,9 @@ import (
 )
 
 // Kinds returns the kinds of record there are, in the order in which they are shown.
-func Kinds() []string { return []string{string(dixa.Conversations), string(dixa.Messages)} }
+func Kinds() []string {
+	return []string{string(dixa.Conversations), string(dixa.Messages), string(dixa.Activities)}
+}
 
 // Why a flow did not do all that was asked.
 var (
@@ -30,6 +32,8 @@ var (
 	ErrRejected = errors.New("registrations are rejected")
 	// ErrAside: all was fetched, and some of it could not be read and is set aside.
 	ErrAside = errors.New("records are set aside")
+	// ErrTooOld: all was fetched that Dixa gives, and some of what was asked for it does not give any more.
+	ErrTooOld = errors.New("activities are older than Dixa gives")
 	// ErrAllRefused: Plecto refuses everything a source sends, so that the cause is not in single rows.
 	ErrAllRefused = errors.New("everything is refused")
 	// ErrOutOfTime: the time that the command was given is over.
@@ -52,9 +56,9 @@ type Bridge struct {
 
 // Progress tells how far a flow has come with one kind or source.
 type Progress struct {
-	Flow string // import or push
-	Name string // the kind imported, the source pushed to
-	// Done and Total count windows in an import, registrations in a push.
+	Flow string // import, push or verify
+	Name string // the kind imported, the source pushed to or compared
+	// Done and Total count windows in an import, registrations in a push, requests in a verify.
 	Done, Total int
 	Records     int   // read, in an import
 	Bytes       int64 // read, in an import
@@ -79,9 +83,16 @@ func (b *Bridge) report(p Progress) {
 // grace is how long a request in flight may go on after the flow was told to stop.
 const grace = 5 * time.Second
 
-// outlive returns a context that ends grace later than ctx, for a request that should come to its end.
+// outliving marks a context that outlive has made.
+type outliving struct{}
+
+// outlive returns a context that ends grace later than ctx, for a request that should come to its end. A request that is
+// part of another has no grace of its own.
 func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
-	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	if ctx.Value(outliving{}) != nil {
+		return ctx, func() {}
+	}
+	longer, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), outliving{}, true))
 	stop := context.AfterFunc(ctx, func() {
 		select {
 		case <-longer.Done():
@@ -120,13 +131,13 @@ func sleep(ctx context.Context, until time.Time) error {
 	}
 }
 
-// kindsOf returns the kinds that have a source, or all where there is none.
+// kindsOf returns the kinds that have a source, or conversations and messages where there is none.
 func kindsOf(sources []store.Source) []string {
 	kinds := slices.DeleteFunc(Kinds(), func(kind string) bool {
 		return !slices.ContainsFunc(sources, func(s store.Source) bool { return s.Kind == kind })
 	})
 	if len(kinds) == 0 {
-		return Kinds()
+		return Kinds()[:2]
 	}
 	return kinds
 }

@@ -22,15 +22,20 @@ func DefaultLimits() Limits {
 	return Limits{ConversationExportsPerMinute: 10, MessageExportsPerMinute: 3, DixaAPIRequestsPerSecond: 10, PlectoRequestsPerHour: 3600}
 }
 
-func (l Limits) exports(kind string) store.Budget {
-	if kind == string(dixa.Messages) {
+// kind is the budget that records of a kind are asked for from.
+func (l Limits) kind(kind string) store.Budget {
+	switch kind {
+	case string(dixa.Messages):
 		return store.Budget{Name: "message exports", Limit: l.MessageExportsPerMinute, Per: time.Minute}
+	case string(dixa.Activities):
+		return l.api()
 	}
 	return store.Budget{Name: "conversation exports", Limit: l.ConversationExportsPerMinute, Per: time.Minute}
 }
 
+// api allows no more than four at once. https://docs.dixa.io/docs/api-standards-rules
 func (l Limits) api() store.Budget {
-	return store.Budget{Name: "Dixa API", Limit: l.DixaAPIRequestsPerSecond, Per: time.Second}
+	return store.Budget{Name: "Dixa API", Limit: l.DixaAPIRequestsPerSecond, Per: time.Second, Burst: 4}
 }
 
 func (l Limits) registrations() store.Budget {
@@ -42,7 +47,7 @@ func (l Limits) plectoRest() store.Budget {
 }
 
 func (l Limits) all() []store.Budget {
-	return []store.Budget{l.exports("conversations"), l.exports("messages"), l.api(), l.registrations(), l.plectoRest()}
+	return []store.Budget{l.kind("conversations"), l.kind("messages"), l.api(), l.registrations(), l.plectoRest()}
 }
 
 // A ticket is one request taken from a budget.

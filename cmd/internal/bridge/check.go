@@ -40,7 +40,7 @@ func (b *Bridge) Check(ctx context.Context) (checks []Check, organization string
 			organization = o.Name
 			return err
 		})
-		ask("Dixa exports", b.once(ctx, b.Limits.exports(string(dixa.Conversations))), func() error {
+		ask("Dixa exports", b.once(ctx, b.Limits.kind(string(dixa.Conversations))), func() error {
 			now := time.Now()
 			minute := dixa.Export{Kind: dixa.Conversations, By: dixa.Created, Window: dixa.Window{From: now.Add(-time.Minute), To: now}}
 			for _, err := range b.Dixa.Export(ctx, minute) {
@@ -53,15 +53,21 @@ func (b *Bridge) Check(ctx context.Context) (checks []Check, organization string
 	}
 	if b.Plecto != nil {
 		ask("Plecto", b.once(ctx, b.Limits.plectoRest()), func() error {
-			_, err := b.Plecto.DataSources(ctx)
-			if e, ok := errors.AsType[*plecto.Error](err); ok && !Unauthorized(err) && !Temporary(err) && !errors.Is(err, plecto.ErrRedirected) {
-				b.Log.Debug("the data sources cannot be listed", "error", e)
-				return nil // a compatible endpoint may have no such list; the login it took
+			_, _, err := b.Plecto.DataSources(ctx, 1)
+			if unlisted(err) {
+				b.Log.Debug("the data sources cannot be listed", "error", err)
+				return nil // the login it took
 			}
 			return err
 		})
 	}
 	return checks, organization
+}
+
+// unlisted reports whether an endpoint, which may be another than Plecto, has no list of data sources.
+func unlisted(err error) bool {
+	_, answered := errors.AsType[*plecto.Error](err)
+	return errors.Is(err, plecto.ErrUnreadable) || answered && !Unauthorized(err) && !Temporary(err) && !errors.Is(err, plecto.ErrRedirected)
 }
 
 // once takes a request from a budget if one is left, and returns until when none is.

@@ -3,6 +3,9 @@ package bridge
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/dixa2plecto/dixa2plecto/dixa"
 	"github.com/dixa2plecto/dixa2plecto/store"
@@ -17,8 +20,9 @@ type fetcher struct {
 	patience patience
 	first    int64 // the command's first request of this kind
 	allowed  int   // requests left in the budget when the window was begun
-	records  int   // that have come, with those that came before
+	come     int   // records, with those that came before
 	bytes    int64
+	erased   *erasedSet
 	// assigned holds the ids and e-mails of assignees that have gone into a batch.
 	assigned map[[2]string]bool
 }
@@ -30,14 +34,14 @@ var errHalve = errors.New("the window keeps breaking")
 
 func (f *fetcher) run(ctx context.Context) error {
 	defer func() {
-		f.allowed = f.remaining(context.WithoutCancel(ctx), f.Limits.exports(f.kind))
+		f.allowed = f.remaining(context.WithoutCancel(ctx), f.Limits.kind(f.kind))
 		p := f.progress()
 		p.Finished = true
 		f.report(p)
 	}()
 	for len(f.left) > 0 {
 		w := f.left[0]
-		f.allowed = f.remaining(ctx, f.Limits.exports(f.kind))
+		f.allowed = f.remaining(ctx, f.Limits.kind(f.kind))
 		f.report(f.progress())
 		err := f.window(ctx, w)
 		switch {
@@ -49,6 +53,10 @@ func (f *fetcher) run(ctx context.Context) error {
 			}
 			f.Log.Warn("a window keeps breaking off and is halved", "kind", f.kind, "from", w.Starts, "to", w.Ends)
 			f.left = append([]store.Window{first, second}, f.left[1:]...)
+		case f.tooOld(w, err):
+			f.Log.Warn("Dixa does not give activities of a window that is older than it may keep them", "from", w.Starts, "to", w.Ends, "error", err)
+			f.left = f.left[1:]
+			f.tally.TooOld++
 		case err != nil:
 			return err
 		default:
@@ -59,15 +67,25 @@ func (f *fetcher) run(ctx context.Context) error {
 	return nil
 }
 
+// activitiesKept is how far back Dixa gives activities at the least: whether its limit of 90 days is one of age or of the
+// span asked for is not documented.
+const activitiesKept = 90 * 24 * time.Hour
+
+// tooOld reports whether a window of activities was refused for its age. Newer ones may be given all the same.
+func (f *fetcher) tooOld(w store.Window, err error) bool {
+	e, ok := errors.AsType[*dixa.Error](err)
+	return ok && e.Status == http.StatusBadRequest && f.kind == string(dixa.Activities) && time.Since(w.Starts) > activitiesKept
+}
+
 // window asks for one window until it is done; errHalve says that halves of it are to be asked for.
 func (f *fetcher) window(ctx context.Context, w store.Window) error {
 	broke := 0
-	return f.ask(ctx, f.Limits.exports(f.kind), &f.patience, f.progress, func(ctx context.Context, t ticket) error {
+	return f.ask(ctx, f.Limits.kind(f.kind), &f.patience, f.progress, func(ctx context.Context, t ticket) error {
 		if f.first == 0 {
 			f.first = t.request
 		}
 		f.tally.Requests++
-		before := f.records
+		before := f.come
 		saved, err := f.download(ctx, w, t)
 		f.tally.Changed += saved.Changed
 		if err == nil {
@@ -89,7 +107,7 @@ func (f *fetcher) window(ctx context.Context, w store.Window) error {
 		// From a window that gives something, halves will give more. One that gives nothing may just find the
 		// service down: its halves get their try, but no new patience.
 		f.patience.wait = 0
-		if f.records > before {
+		if f.come > before {
 			f.patience.moved()
 		}
 		return errHalve
@@ -122,7 +140,7 @@ func (f *fetcher) download(ctx context.Context, w store.Window, t ticket) (store
 	return saved, read
 }
 
-// read turns an export into batches.
+// read turns the records of a window into batches.
 func (f *fetcher) read(ctx context.Context, w store.Window, batches chan<- store.Batch) error {
 	empty := func() store.Batch { return store.Batch{Records: make([]store.Record, 0, batchRecords)} }
 	b, size := empty(), 0
@@ -132,25 +150,16 @@ func (f *fetcher) read(ctx context.Context, w store.Window, batches chan<- store
 		b, size = empty(), 0
 		f.report(f.progress())
 	}
-	export := dixa.Export{Kind: dixa.Kind(f.kind), By: dixa.By(w.By), Window: dixa.Window{From: w.Starts, To: w.Ends}}
-	for r, err := range f.Dixa.Export(ctx, export) {
+	for r, err := range f.records(ctx, dixa.Kind(f.kind), dixa.By(w.By), dixa.Window{From: w.Starts, To: w.Ends}, &f.patience, f.progress, &f.tally.Requests) {
 		if err != nil {
 			send()
 			return err
 		}
-		f.records++
+		f.come++
 		f.bytes += int64(len(r.Body))
 		size += len(r.Body)
-		if r.Bad != "" {
-			b.Aside = append(b.Aside, store.Aside{ID: r.ID, Reason: r.Bad, Body: append([]byte(nil), r.Body...)})
-		} else {
-			b.Records = append(b.Records, store.Record{Kind: f.kind, ID: r.ID, CSID: r.CSID, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Body: string(r.Body)})
-		}
-		// Of people who have left, the list of agents may not tell any more.
-		person := [2]string{r.Assignee.ID, r.Assignee.Email}
-		if one, ok := agent(r.Assignee); ok && !f.assigned[person] {
-			f.assigned[person] = true
-			b.Agents = append(b.Agents, one)
+		if err := f.add(&b, r); err != nil {
+			return err
 		}
 		if len(b.Records) >= batchRecords || size >= batchBytes {
 			send()
@@ -161,10 +170,41 @@ func (f *fetcher) read(ctx context.Context, w store.Window, batches chan<- store
 	return nil
 }
 
+// add puts a record into a batch, without its content where that is erased or its author is.
+func (f *fetcher) add(b *store.Batch, r dixa.Record) error {
+	if r.Bad != "" {
+		body := append([]byte(nil), r.Body...)
+		if f.erased.has(r) {
+			body = strconv.AppendQuote(nil, r.ID)
+		}
+		b.Aside = append(b.Aside, store.Aside{ID: r.ID, Reason: r.Bad, Body: body})
+		return nil
+	}
+	one := store.Record{Kind: f.kind, ID: r.ID, CSID: r.CSID, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Body: string(r.Body)}
+	erase := f.erased.has(r)
+	if f.kind == string(dixa.Conversations) && !erase && f.erased.learn(r) {
+		b.Erase, erase = append(b.Erase, r.CSID), true
+	}
+	if erase {
+		var err error
+		if one.Body, err = scrub(one); err != nil {
+			return err
+		}
+	}
+	b.Records = append(b.Records, one)
+	// Of people who have left, the list of agents may not tell any more.
+	person := [2]string{r.Assignee.ID, r.Assignee.Email}
+	if one, ok := agent(r.Assignee); ok && !f.assigned[person] {
+		f.assigned[person] = true
+		b.Agents = append(b.Agents, one)
+	}
+	return nil
+}
+
 func (f *fetcher) progress() Progress {
-	budget := f.Limits.exports(f.kind)
+	budget := f.Limits.kind(f.kind)
 	return Progress{
 		Flow: "import", Name: f.kind, Done: f.tally.Windows, Total: f.tally.Windows + len(f.left),
-		Records: f.records, Bytes: f.bytes, Budget: budget.Name, Left: f.allowed, Least: least(budget, f.allowed, len(f.left)),
+		Records: f.come, Bytes: f.bytes, Budget: budget.Name, Left: f.allowed, Least: least(budget, f.allowed, len(f.left)),
 	}
 }

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/dixa2plecto/dixa2plecto/dixa"
@@ -12,9 +13,17 @@ type Field struct {
 	Key   string // Dixa's name for it, or this program's
 	Title string // its name in Plecto
 	Type  Type
-	// From says in a few words what it is made of.
-	From  string
-	value func(object) any
+	// Definition says in one line what it is made of.
+	Definition string
+	// Usual says that it is sent where no other fields are chosen.
+	Usual bool
+	// Personal says that it may tell of a customer, or of anybody more than a name: it is sent only when its key is
+	// written out.
+	Personal bool
+
+	value func(subject) any
+	// messages says that it is made of the messages of a conversation, as far as the cache covers them.
+	messages bool
 }
 
 // Type is what a field's values are.
@@ -28,59 +37,71 @@ const (
 	YesNo  Type = "yes/no"
 )
 
-// Fields returns the fields of a kind, in the order in which they are sent. Nothing personal of customers is among them.
+// Fields returns all fields of a kind but custom attributes, in the order in which they are sent.
 func Fields(kind string) []Field {
-	if kind == string(dixa.Messages) {
-		return []Field{
-			taken("csid", "Conversation", Text),
-			taken("initial_channel", "Channel", Text),
-			taken("direction", "Direction", Text),
-			taken("is_automated_message", "Automated", YesNo),
-			taken("duration", "Duration", Number),
+	switch kind {
+	case string(dixa.Messages):
+		return messageFields()
+	case string(dixa.Activities):
+		return activityFields()
+	}
+	return conversationFields()
+}
+
+// Usual returns the fields of a kind that are sent where no others are chosen. Nothing personal is among them.
+func Usual(kind string) []Field {
+	return slices.DeleteFunc(Fields(kind), func(f Field) bool { return !f.Usual })
+}
+
+// customPrefix is what the keys of custom attributes begin with, before Dixa's identifier.
+const customPrefix = "custom:"
+
+// field returns the field of a kind with a key; any custom attribute is one of conversations.
+func field(kind, key string) (f Field, ok bool) {
+	if identifier, custom := strings.CutPrefix(key, customPrefix); custom && identifier != "" && kind == string(dixa.Conversations) {
+		return customField(identifier), true
+	}
+	all := Fields(kind)
+	if i := slices.IndexFunc(all, func(f Field) bool { return f.Key == key }); i >= 0 {
+		return all[i], true
+	}
+	return f, false
+}
+
+// usual makes fields ones that are sent where no others are chosen.
+func usual(fields ...Field) []Field {
+	for i := range fields {
+		fields[i].Usual = true
+	}
+	return fields
+}
+
+// personal makes fields ones that are sent only when they are named.
+func personal(fields ...Field) []Field {
+	for i := range fields {
+		fields[i].Personal = true
+	}
+	return fields
+}
+
+// taken is a field that Dixa gives as it is, in the record itself.
+func taken(key, title string, t Type, definition string) Field {
+	return Field{Key: key, Title: title, Type: t, Definition: definition, value: func(s subject) any { return s.typed(key, t) }}
+}
+
+// ofConversation is a field of the conversation that a record belongs to; it is empty while that is not in the cache.
+func ofConversation(key, title string, t Type, definition string) Field {
+	return Field{Key: key, Title: title, Type: t, Definition: definition, value: func(s subject) any { return s.thread.conversation.typed(key, t) }}
+}
+
+// ofMessages is a field that all messages of a conversation make together; it is empty while the cache has not all of them.
+func ofMessages(key, title string, t Type, definition string, value func(subject) any) Field {
+	return Field{Key: key, Title: title, Type: t, Definition: definition, messages: true, value: func(s subject) any {
+		if !s.thread.whole {
+			return nil
 		}
-	}
-	return []Field{
-		taken("status", "Status", Text),
-		taken("initial_channel", "Channel", Text),
-		taken("direction", "Direction", Text),
-		taken("queue_name", "Queue", Text),
-		{Key: "closed", Title: "Closed", Type: YesNo, From: "status is closed", value: closed},
-		taken("queued_at", "Queued at", Time),
-		taken("assigned_at", "Assigned at", Time),
-		taken("closed_at", "Closed at", Time),
-		taken("updated_at", "Updated at", Time),
-		taken("last_message_created_at", "Last message at", Time),
-		taken("total_duration", "Total duration", Number),
-		taken("handling_duration", "Handling duration", Number),
-		taken("rating_score", "Rating score", Number),
-		taken("tags", "Tags", Text),
-		taken("originating_country", "Country", Text),
-		taken("widget_name", "Widget", Text),
-	}
-}
-
-// taken is a field that Dixa gives as it is.
-func taken(key, title string, t Type) Field {
-	f := Field{Key: key, Title: title, Type: t, From: key}
-	switch t {
-	case Text:
-		f.value = func(o object) any { return orNone(o.text(key)) }
-	case Number:
-		f.value = func(o object) any { return o.number(key) }
-	case Time:
-		f.value = func(o object) any { return o.time(key) }
-	case YesNo:
-		f.value = func(o object) any { return o.yesNo(key) }
-	}
-	return f
-}
-
-func closed(o object) any {
-	status := o.text("status")
-	if status == "" {
-		return nil
-	}
-	return strings.EqualFold(status, "closed")
+		return value(s)
+	}}
 }
 
 // orNone turns an empty text into no value.
@@ -89,4 +110,9 @@ func orNone(text string) any {
 		return nil
 	}
 	return text
+}
+
+// formulaSafe takes from a title what means something in Plecto's formulas, or shows nothing.
+func formulaSafe(title string) string {
+	return strings.Join(strings.FieldsFunc(title, func(r rune) bool { return strings.ContainsRune("_,()\"=.", r) || r <= ' ' || r == 0x7f }), " ")
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -34,6 +35,8 @@ type rig struct {
 	*testing.T
 	dixa   *dixatest.Server
 	plecto *plectotest.Server
+	file   string       // of the cache
+	http   *http.Client // that reaches both
 	// most is the largest number of requests that Plecto had under way at once.
 	most atomic.Int32
 }
@@ -43,13 +46,14 @@ func bubble(t *testing.T, test func(*rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(100 * day)
-		s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "cache.db"))
+		file := filepath.Join(t.TempDir(), "cache.db")
+		s, err := store.Open(t.Context(), file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
 		r := &rig{
-			T: t,
+			T: t, file: file,
 			dixa: &dixatest.Server{World: new(dixatest.World), Token: "example-token", Behaviour: dixatest.Behaviour{
 				ConversationExportsPerMinute: -1, MessageExportsPerMinute: -1, APIRequestsPerSecond: -1,
 			}},
@@ -64,6 +68,7 @@ func bubble(t *testing.T, test func(*rig)) {
 			r.plecto.ServeHTTP(w, req)
 		})
 		hc := wire.Serve(t, mux)
+		r.http = hc
 		r.Bridge = &Bridge{
 			Store:    s,
 			Dixa:     dixa.New(dixa.Config{Token: "example-token", ExportsURL: "http://dixa.example.com/v1", APIURL: "http://dixa.example.com/v1", HTTP: hc}),
@@ -96,7 +101,7 @@ func (r *rig) equal(what string, got, want any) {
 // link makes a data source in Plecto a source of a kind.
 func (r *rig) link(kind string, fields ...plectotest.Field) store.Source {
 	r.Helper()
-	src, _, err := r.Link(r.Context(), kind, r.plecto.AddDataSource("Dixa "+kind, fields...), "")
+	src, _, err := r.Link(r.Context(), kind, r.plecto.AddDataSource("Dixa "+kind, fields...), "", nil)
 	r.must(err)
 	return src
 }
@@ -125,12 +130,17 @@ func recordOf(t *testing.T, kind, body string) store.Record {
 	t.Helper()
 	var lifted struct {
 		ID        any   `json:"id"`
+		CSID      int64 `json:"csid"`
 		CreatedAt int64 `json:"created_at"`
 	}
 	if err := json.Unmarshal([]byte(body), &lifted); err != nil {
 		t.Fatal(err)
 	}
-	return store.Record{Kind: kind, ID: fmt.Sprint(lifted.ID), CreatedAt: lifted.CreatedAt, Body: body}
+	r := store.Record{Kind: kind, ID: fmt.Sprint(lifted.ID), CSID: lifted.CSID, CreatedAt: lifted.CreatedAt, Body: body}
+	if kind == "conversations" {
+		r.CSID, _ = strconv.ParseInt(r.ID, 10, 64)
+	}
+	return r
 }
 
 // message is one that was created n hours after start by a customer; more are further members.
@@ -184,7 +194,7 @@ func (r *rig) posts() []plectotest.Request {
 // records are all of a kind in the cache, by id.
 func (r *rig) records(kind string) map[string]store.Record {
 	r.Helper()
-	all, err := r.Store.Records(r.Context(), kind, 0, 1_000_000)
+	all, err := r.Store.RecordsBetween(r.Context(), kind, store.Span{}, store.Record{}, 1_000_000)
 	r.must(err)
 	byID := make(map[string]store.Record, len(all))
 	for _, one := range all {

@@ -31,6 +31,7 @@ type Imported struct {
 	Records  int // distinct ones read
 	Changed  int // of them, new or different
 	Aside    int // elements that could not be taken over
+	TooOld   int // windows that Dixa does not give any more
 	Resumed  bool
 }
 
@@ -116,14 +117,19 @@ func windows(run store.Run, kind string, by dixa.By, from, to time.Time) []store
 func (b *Bridge) fetch(ctx context.Context, run store.Run, left []store.Window, resumed bool) ([]Imported, error) {
 	all := make([]Imported, len(run.Kinds))
 	errs := make([]error, len(run.Kinds))
+	known, err := b.Store.Erased(ctx)
+	if err != nil {
+		return nil, err
+	}
+	erased := &erasedSet{known: known}
 	var kinds sync.WaitGroup
-	if slices.Contains(run.Kinds, string(dixa.Messages)) {
+	if !slices.Equal(run.Kinds, []string{string(dixa.Conversations)}) { // which name their agent themselves
 		stop := b.meanwhile(ctx, b.refreshAgents)
 		defer stop()
 	}
 	for i, kind := range run.Kinds {
 		all[i] = Imported{Kind: kind, From: run.Starts, To: run.Ends, Resumed: resumed}
-		f := &fetcher{Bridge: b, kind: kind, tally: &all[i], patience: patience{limit: b.Patience}, assigned: map[[2]string]bool{}}
+		f := &fetcher{Bridge: b, kind: kind, tally: &all[i], patience: patience{limit: b.Patience}, erased: erased, assigned: map[[2]string]bool{}}
 		for _, w := range left {
 			if w.Kind == kind {
 				f.left = append(f.left, w)
@@ -135,6 +141,8 @@ func (b *Bridge) fetch(ctx context.Context, run store.Run, left []store.Window, 
 		kinds.Go(func() { errs[i] = f.run(ctx) })
 	}
 	kinds.Wait()
+	// What came of a conversation before it was known to be erased, a message beside it perhaps, goes now.
+	errs = append(errs, b.scrubWaiting(context.WithoutCancel(ctx)), b.wipe(ctx))
 	if err := errors.Join(errs...); err != nil {
 		if Unauthorized(err) && !slices.ContainsFunc(all, func(i Imported) bool { return i.Windows > 0 }) {
 			return nil, err // there is nothing to tell
@@ -147,12 +155,16 @@ func (b *Bridge) fetch(ctx context.Context, run store.Run, left []store.Window, 
 	if err := b.Store.FinishRun(context.WithoutCancel(ctx), run); err != nil {
 		return all, err
 	}
-	aside := 0
+	aside, old := 0, 0
 	for _, one := range all {
-		aside += one.Aside
+		aside, old = aside+one.Aside, old+one.TooOld
 	}
+	var partly []error
 	if aside > 0 {
-		return all, fmt.Errorf("%w: %d could not be read", ErrAside, aside)
+		partly = append(partly, fmt.Errorf("%w: %d could not be read", ErrAside, aside))
 	}
-	return all, nil
+	if old > 0 {
+		partly = append(partly, fmt.Errorf("%w: %d windows", ErrTooOld, old))
+	}
+	return all, errors.Join(partly...)
 }

@@ -30,7 +30,7 @@ func TestAnImportAsksForItsKindsSideBySideAndForTheWindowsOfAKindInTurn(t *testi
 		r.dixa.Behaviour.SlowFirstByte = 10 * time.Second
 		began := time.Now()
 		all := r.imported(Range{From: start, To: start.Add(75 * day)})
-		for i, kind := range Kinds() {
+		for i, kind := range Kinds()[:2] {
 			r.equal("what was imported of "+kind, counts(all[i]), "3 windows, 3 requests, 0 records, 0 changed, 0 aside")
 		}
 		r.equal("it took", time.Since(began), 30*time.Second)
@@ -47,7 +47,7 @@ func TestAnImportAsksForItsKindsSideBySideAndForTheWindowsOfAKindInTurn(t *testi
 
 func TestTheCacheIsTheSameHoweverDixaAnswers(t *testing.T) {
 	world := dixatest.NewWorld(dixatest.Team{Seed: 1, From: start, To: start.Add(40 * day), ConversationsPerDay: 3})
-	asked := Range{From: start, To: start.Add(40 * day)}
+	asked := Range{From: start, To: start.Add(40 * day), Kinds: Kinds()}
 	// taken is what the cache holds of the world, and Plecto after it.
 	taken := func(t *testing.T, change func(*dixatest.Behaviour)) map[string]string {
 		all := make(map[string]string)

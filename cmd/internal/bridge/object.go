@@ -3,6 +3,7 @@ package bridge
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -48,18 +49,69 @@ func textOf(v jsontext.Value) string {
 		return string(v)
 	case '[':
 		var all []string
-		dec := jsontext.NewDecoder(bytes.NewReader(v), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
-		for _, err := dec.ReadToken(); err == nil && dec.PeekKind() != ']'; {
-			var e jsontext.Value
-			if e, err = dec.ReadValue(); err == nil {
-				if text := textOf(e); text != "" {
-					all = append(all, text)
-				}
+		for e := range elementsOf(v) {
+			if text := textOf(e); text != "" {
+				all = append(all, text)
 			}
 		}
 		return strings.Join(all, ", ")
 	}
 	return ""
+}
+
+// is reports whether a member is a word, in whatever case.
+func (o object) is(key, word string) bool { return strings.EqualFold(o.text(key), word) }
+
+// inner returns a member that is an object; nothing where it is none.
+func (o object) inner(key string) object {
+	if v := o[key]; v.Kind() == '{' {
+		in, _ := parse(string(v))
+		return in
+	}
+	return nil
+}
+
+// elementsOf are the elements of a list; nothing where it is none.
+func elementsOf(v jsontext.Value) iter.Seq[jsontext.Value] {
+	return func(yield func(jsontext.Value) bool) {
+		if v.Kind() != '[' {
+			return
+		}
+		dec := jsontext.NewDecoder(bytes.NewReader(v), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+		for _, err := dec.ReadToken(); err == nil && dec.PeekKind() != ']'; {
+			var e jsontext.Value
+			if e, err = dec.ReadValue(); err == nil && !yield(e.Clone()) {
+				return
+			}
+		}
+	}
+}
+
+// elements are those elements of a list that are objects.
+func elements(v jsontext.Value) iter.Seq[object] {
+	return func(yield func(object) bool) {
+		for e := range elementsOf(v) {
+			if e.Kind() != '{' {
+				continue
+			}
+			if one, err := parse(string(e)); err == nil && !yield(one) {
+				return
+			}
+		}
+	}
+}
+
+// typed returns a member as a value of a type, nil where it is none.
+func (o object) typed(key string, t Type) any {
+	switch t {
+	case Number:
+		return o.number(key)
+	case Time:
+		return o.time(key)
+	case YesNo:
+		return o.yesNo(key)
+	}
+	return orNone(o.text(key))
 }
 
 // number returns a member as an int64 or a float64, nil where it is none.
@@ -74,17 +126,21 @@ func (o object) number(key string) any {
 	return nil
 }
 
-// time returns a member in Unix milliseconds as a time.Time, nil where it is none.
-func (o object) time(key string) any {
+// millis returns a member that is a time in Unix milliseconds, 0 where it is none.
+func (o object) millis(key string) int64 {
 	switch ms := o.number(key).(type) {
 	case int64:
-		if ms != 0 {
-			return time.UnixMilli(ms)
-		}
+		return ms
 	case float64:
-		if ms != 0 {
-			return time.UnixMilli(int64(ms))
-		}
+		return int64(ms)
+	}
+	return 0
+}
+
+// time returns a member in Unix milliseconds as a time.Time, nil where it is none.
+func (o object) time(key string) any {
+	if ms := o.millis(key); ms != 0 {
+		return time.UnixMilli(ms)
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func TestASyncSendsFirstWhatWasPendingBefore(t *testing.T) {
 		r.dixa.Fault(dixatest.Fault{Endpoint: dixatest.MessageExport, Count: -1, Do: dixatest.Answer, Status: 429, Header: http.Header{"Retry-After": {"3600"}}})
 		ctx, cancel := context.WithTimeoutCause(r.Context(), time.Minute, ErrOutOfTime)
 		defer cancel()
-		_, pushed, err := r.Sync(ctx)
+		_, pushed, err := r.Sync(ctx, PushOptions{})
 		if !Temporary(err) {
 			r.Errorf("the error is %v", err)
 		}

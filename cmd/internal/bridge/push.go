@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 
@@ -15,6 +16,10 @@ import (
 type PushOptions struct {
 	Source        string // one source by its name; all when empty
 	RetryRejected bool   // sends rejected registrations again, as they are now
+	// NoMembers leaves it to Plecto to make the people of registrations, which then have no e-mail.
+	NoMembers bool
+	// ConfirmTarget is the name of a source that may be another data source than it was before.
+	ConfirmTarget string
 }
 
 // Pushed counts what one call of a flow sent to a source.
@@ -24,12 +29,14 @@ type Pushed struct {
 	Unchanged int // there already, as they would be sent now
 	Rejected  int // that Plecto rejects, from this call or earlier
 	Requests  int // made to registrations, those that failed too
+	Members   int // whom Plecto was told of
 }
 
 // add counts in what an earlier call sent to the same source.
 func (p *Pushed) add(before Pushed) {
 	p.Sent += before.Sent
 	p.Requests += before.Requests
+	p.Members += before.Members
 	p.Unchanged = max(p.Unchanged-before.Sent, 0)
 }
 
@@ -37,26 +44,21 @@ func (p *Pushed) add(before Pushed) {
 // never an older one after a newer. What Plecto accepts is marked before the next request, so that a kill repeats one
 // batch at most. ErrRejected says that a source has rejected registrations.
 func (b *Bridge) Push(ctx context.Context, o PushOptions) ([]Pushed, error) {
-	sources, err := b.Store.Sources(ctx)
+	sources, err := b.targets(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	if o.Source != "" {
-		one, err := b.Store.Source(ctx, o.Source)
-		if err != nil {
-			return nil, fmt.Errorf("%w: there is no source %q", ErrUsage, o.Source)
-		}
-		sources = []store.Source{one}
-	}
-	if len(sources) == 0 {
-		return nil, ErrNoSource
+	if err := b.scrubWaiting(ctx); err != nil { // an import may have been killed before it
+		return nil, err
 	}
 	check := sync.OnceValue(func() error { return b.Store.Check(ctx) })
 	var all []Pushed
 	var errs []error
+	telling := &introduction{}
 	for _, src := range sources {
-		p := &pusher{Bridge: b, check: check, tally: Pushed{Source: src}, patience: patience{limit: b.Patience}}
-		pushed, err := p.source(ctx, src, o.RetryRejected)
+		p := b.pusher(o, src)
+		p.check, p.telling = check, telling
+		pushed, err := p.source(ctx)
 		all = append(all, pushed)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("source %q: %w", src.Name, err))
@@ -75,10 +77,40 @@ func (b *Bridge) Push(ctx context.Context, o PushOptions) ([]Pushed, error) {
 	return all, err
 }
 
+// sources returns the source of a name, or all where there is none.
+func (b *Bridge) sources(ctx context.Context, name string) ([]store.Source, error) {
+	all, err := b.Store.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if name != "" {
+		all = slices.DeleteFunc(all, func(s store.Source) bool { return s.Name != name })
+		if len(all) == 0 {
+			return nil, fmt.Errorf("%w: there is no source %q", ErrUsage, name)
+		}
+	}
+	if len(all) == 0 {
+		return nil, ErrNoSource
+	}
+	return all, nil
+}
+
+// targets returns the sources to push to. A name that is to confirm one has to be that of a source.
+func (b *Bridge) targets(ctx context.Context, o PushOptions) ([]store.Source, error) {
+	if o.ConfirmTarget != "" {
+		if _, err := b.sources(ctx, o.ConfirmTarget); err != nil {
+			return nil, err
+		}
+	}
+	return b.sources(ctx, o.Source)
+}
+
 // A pusher sends what is pending of one source.
 type pusher struct {
 	*Bridge
+	PushOptions
 	check    func() error // the cache, before the first request
+	telling  *introduction
 	mapping  *mapping
 	tally    Pushed
 	total    int
@@ -86,8 +118,16 @@ type pusher struct {
 	patience patience
 }
 
-func (p *pusher) source(ctx context.Context, src store.Source, retry bool) (Pushed, error) {
-	err := p.push(ctx, src, retry)
+func (b *Bridge) pusher(o PushOptions, src store.Source) *pusher {
+	return &pusher{Bridge: b, PushOptions: o, check: func() error { return nil }, telling: &introduction{},
+		tally: Pushed{Source: src}, patience: patience{limit: b.Patience}}
+}
+
+func (p *pusher) source(ctx context.Context) (Pushed, error) {
+	err := p.push(ctx)
+	if !errors.Is(err, ErrGone) && (errors.Is(err, ErrAllRefused) || errors.Is(err, plecto.ErrNotFound)) {
+		err = p.gone(ctx, err)
+	}
 	progress := p.progress()
 	progress.Finished = true
 	p.report(progress)
@@ -100,78 +140,93 @@ func (p *pusher) source(ctx context.Context, src store.Source, retry bool) (Push
 	return p.tally, err
 }
 
-func (p *pusher) push(ctx context.Context, src store.Source, retry bool) error {
-	src, err := p.describe(ctx, src)
+func (p *pusher) push(ctx context.Context) error {
+	due, err := p.due(ctx)
 	if err != nil {
 		return err
 	}
-	if p.mapping, err = p.Bridge.mapping(ctx, src); err != nil {
-		return err
-	}
-	if src.Mapping != p.mapping.digest {
-		if src, err = p.Store.Remap(ctx, src, p.mapping.digest); err != nil {
+	if due {
+		if err := p.describe(ctx); err != nil {
 			return err
 		}
-		p.mapping.source = src
 	}
-	p.tally.Source, p.allowed = src, p.remaining(ctx, p.Limits.registrations())
-	if p.total, err = p.Store.Behind(ctx, src); err != nil {
+	if err := p.prepare(ctx); err != nil {
 		return err
 	}
-	if p.total > 0 || retry {
+	src := p.tally.Source
+	if due, err = p.due(ctx); err != nil {
+		return err
+	}
+	if p.total, err = p.Store.Behind(ctx, src.Kind, src.Place); err != nil {
+		return err
+	}
+	if due {
 		if err := p.check(); err != nil {
 			return err
 		}
 	}
-	if retry {
+	if p.RetryRejected {
 		if err := p.retryRejected(ctx); err != nil {
 			return err
 		}
 	}
 	batch := make([]item, 0, plecto.MaxBatch)
 	place := src.Place
-	for it, err := range p.walk(ctx, p.mapping) {
+	for step, err := range p.walk(ctx, p.mapping) {
 		if err != nil {
 			return err
 		}
-		place = it.record.Revision
-		if it.state.pending() {
-			batch = append(batch, it)
-		}
-		if len(batch) == plecto.MaxBatch {
-			if err := p.send(ctx, batch, place); err != nil {
-				return err
+		for _, it := range step.items {
+			if it.state.pending() {
+				batch = append(batch, it)
 			}
-			batch = batch[:0]
+			if len(batch) == plecto.MaxBatch {
+				if err := p.send(ctx, batch, place); err != nil {
+					return err
+				}
+				batch = batch[:0]
+			}
 		}
+		place = step.place
 	}
 	return p.send(ctx, batch, place)
 }
 
-// retryRejected sends the rejected registrations as they would be made now, wherever the source stands.
-func (p *pusher) retryRejected(ctx context.Context) error {
-	rejected, err := p.Store.Rejected(ctx, p.mapping.source)
-	if err != nil {
+// prepare makes the mapping ready. With another one than its place was reached with, the source reads its change log from
+// the start again.
+func (p *pusher) prepare(ctx context.Context) (err error) {
+	if p.mapping, err = p.Bridge.mapping(ctx, p.tally.Source); err != nil {
 		return err
 	}
-	for chunk := range slices.Chunk(rejected, plecto.MaxBatch) {
-		ids := make([]string, 0, len(chunk))
-		known := make(map[string]store.Registration, len(chunk))
-		for _, r := range chunk {
-			ids = append(ids, r.Record)
-			known[r.Record] = r
-		}
-		records, err := p.Store.RecordsByID(ctx, p.mapping.source.Kind, ids)
-		if err != nil {
+	if p.tally.Source.Mapping != p.mapping.digest {
+		if p.mapping.source, err = p.Store.Remap(ctx, p.tally.Source, p.mapping.digest); err != nil {
 			return err
 		}
-		batch := make([]item, 0, len(records))
-		for _, r := range records {
-			it, err := p.mapping.item(r, known[r.ID])
-			if err != nil {
-				return err
-			}
-			batch = append(batch, it)
+	}
+	p.tally.Source, p.allowed = p.mapping.source, p.remaining(ctx, p.Limits.registrations())
+	return nil
+}
+
+// due reports whether there may be something to send: there are changes that the source has not settled as it is mapped
+// now, of its own records or of those that they are made with.
+func (p *pusher) due(ctx context.Context) (bool, error) {
+	m, err := p.planned(ctx, p.tally.Source)
+	if err != nil || p.RetryRejected || p.ConfirmTarget == p.tally.Source.Name {
+		return true, err
+	}
+	for _, kind := range influences(m.source.Kind) {
+		if n, err := p.Store.Behind(ctx, kind, m.source.Place); err != nil || n > 0 {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// retryRejected sends the rejected registrations as they would be made now, wherever the source stands.
+func (p *pusher) retryRejected(ctx context.Context) error {
+	for batch, err := range p.rejected(ctx) {
+		if err != nil {
+			return err
 		}
 		p.total += len(batch)
 		if err := p.send(ctx, batch, 0); err != nil {
@@ -181,10 +236,42 @@ func (p *pusher) retryRejected(ctx context.Context) error {
 	return nil
 }
 
+// rejected returns the items of the records whose registrations are rejected, in batches.
+func (p *pusher) rejected(ctx context.Context) iter.Seq2[[]item, error] {
+	return func(yield func([]item, error) bool) {
+		rejected, err := p.Store.Rejected(ctx, p.mapping.source)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for chunk := range slices.Chunk(rejected, plecto.MaxBatch) {
+			ids := make([]string, len(chunk))
+			for i, r := range chunk {
+				ids[i] = r.Record
+			}
+			var items []item
+			records, err := p.Store.RecordsByID(ctx, p.mapping.source.Kind, ids)
+			if err == nil {
+				items, err = p.itemsOf(ctx, p.mapping, records)
+			}
+			if !yield(items, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // send delivers a batch, MaxBatch at most, and marks what became of it together with the source's new place.
 func (p *pusher) send(ctx context.Context, batch []item, place int64) error {
 	if len(batch) == 0 {
 		return p.Store.Mark(context.WithoutCancel(ctx), p.mapping.source, place, nil)
+	}
+	if empty := p.mapping.empty(); len(empty) > 0 && p.tally.Requests == 0 {
+		p.Log.Warn("fields stay empty: messages are not in the cache; import them with --kind messages, or add a source for them",
+			"source", p.tally.Source.Name, "fields", empty)
+	}
+	if err := p.introduce(ctx, batch); err != nil {
+		return err
 	}
 	err := p.post(ctx, batch)
 	if err == nil {
@@ -217,9 +304,10 @@ func (p *pusher) post(ctx context.Context, batch []item) error {
 func (p *pusher) mark(ctx context.Context, rows []item, reasons map[string]string, place int64) error {
 	marks := make([]store.Registration, 0, len(rows))
 	for _, it := range rows {
-		m := store.Registration{Record: it.record.ID, Hash: it.hash}
+		m := store.Registration{Record: it.record.ID, Hash: it.hash, Row: string(it.sent)}
 		if reason := reasons[it.record.ID]; reason != "" {
 			m.Rejection, m.Rejected = reason, it.hash
+			p.tally.Rejected++
 		} else {
 			p.tally.Sent++
 		}

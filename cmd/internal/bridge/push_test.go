@@ -211,7 +211,7 @@ func TestRefusedCredentialsEndAPushAtOnce(t *testing.T) {
 		if _, err := r.Push(r.Context(), PushOptions{}); !Unauthorized(err) {
 			r.Errorf("the error is %v", err)
 		}
-		r.equal("requests with registrations", len(r.posts()), 1)
+		r.equal("requests, with none of registrations", []int{len(r.plecto.Requests()), len(r.posts())}, []int{1, 0})
 	})
 }
 

@@ -51,8 +51,14 @@ func (p *pusher) isolate(ctx context.Context, batch []item, refusal error, place
 			return err
 		}
 	}
-	if is.accepted == 0 && !is.plausible(batch) {
-		return fmt.Errorf("%w: %s", ErrAllRefused, is.words)
+	if is.accepted == 0 && !is.known {
+		everything := fmt.Errorf("%w: %s", ErrAllRefused, is.words)
+		if !is.plausible(batch) {
+			return everything
+		}
+		if err := p.gone(ctx, everything); errors.Is(err, ErrGone) {
+			return err
+		}
 	}
 	var rejected []item
 	for _, it := range batch {
@@ -130,7 +136,7 @@ func (is *isolation) plausible(batch []item) bool {
 		}
 	}
 	worked := is.tally.Source.Accepted > 0 || is.tally.Sent > 0
-	return fresh == 0 || fresh == 1 && worked
+	return fresh == 1 && worked
 }
 
 // wordsOf returns what Plecto said when it refused.

@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -27,76 +27,177 @@ const (
 
 // mappingVersion is raised whenever the same record and fields come out as another registration: every source then
 // reads its change log from the start again, and sends what came out different.
-const mappingVersion = 1
+const mappingVersion = 2
 
 // A mapping turns the records of one kind into the registrations of one source. It asks nobody.
 type mapping struct {
 	source store.Source
 	fields []Field
-	people map[string]store.Agent // by e-mail
-	digest string
+	date   Field // of the registration's date, with the time of creation where it has none; zero for that of creation
+	people people
+	// covered is read only where a field is made of messages.
+	covered coverage
+	digest  string
 }
 
-// mapping returns how a source's records are mapped now. Of what it depends on beside the record, the digest tells.
+// mapping returns how a source's records are mapped now. Of what it depends on beside the records, the digest tells.
 func (b *Bridge) mapping(ctx context.Context, src store.Source) (*mapping, error) {
-	lacks := missing(src)
-	m := &mapping{source: src, fields: slices.DeleteFunc(Fields(src.Kind), func(f Field) bool { return slices.Contains(lacks, f.Title) })}
-	digest := xxhash.New()
-	fmt.Fprintln(digest, mappingVersion, src.UUID)
-	for _, f := range m.fields {
-		fmt.Fprintln(digest, f.Key, f.Title)
+	fields, err := chosen(src)
+	if err != nil {
+		return nil, err
 	}
-	if src.Kind == string(dixa.Messages) {
+	lacks := Missing(src)
+	m := &mapping{source: src, fields: slices.DeleteFunc(fields, func(f Field) bool { return slices.Contains(lacks, f.Title) })}
+	digest := xxhash.New()
+	fmt.Fprintln(digest, mappingVersion, src.UUID, src.DateField, memberOf(src))
+	for _, f := range m.fields {
+		fmt.Fprintln(digest, f.Key, f.Title, slices.Contains(src.AsText, f.Key))
+	}
+	if src.DateField != "" {
+		if m.date, err = dateField(src.Kind, src.DateField); err != nil {
+			return nil, err
+		}
+	}
+	if src.Kind != string(dixa.Conversations) { // which name their agent themselves
 		agents, err := b.Store.Agents(ctx)
 		if err != nil {
 			return nil, err
 		}
-		m.people = make(map[string]store.Agent, len(agents))
+		m.people = newPeople(agents)
 		for _, a := range agents {
-			for _, email := range a.Emails {
-				if _, twice := m.people[email]; !twice { // in the order of ids, so that it is the same one each time
-					m.people[email] = a
-				}
-			}
 			fmt.Fprintln(digest, a.ID, a.Name, a.Emails)
 		}
+	}
+	if slices.ContainsFunc(m.fields, func(f Field) bool { return f.messages }) {
+		bounds, err := b.cover(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintln(digest, bounds...)
 	}
 	m.digest = fmt.Sprintf("%016x", digest.Sum64())
 	return m, nil
 }
 
-// registration maps one record. The same record always becomes the same registration.
-func (m *mapping) registration(r store.Record) (plecto.Registration, error) {
-	record, err := parse(r.Body)
-	if err != nil {
-		return plecto.Registration{}, err
+// cover reads the coverage of messages, and returns what of it a digest takes. Where it grows, figures may come to be
+// known without any record that changes. The end of the last stretch is left out, since each sync moves it, together with
+// the messages that come: what counts there is whether messages lie beyond it, from an answer that broke off perhaps.
+func (b *Bridge) cover(ctx context.Context, m *mapping) (bounds []any, err error) {
+	if m.covered, err = b.Store.Coverage(ctx, string(dixa.Messages)); err != nil || len(m.covered) == 0 {
+		return nil, err
 	}
+	for i, span := range m.covered {
+		if i > 0 {
+			bounds = append(bounds, m.covered[i-1].To.UnixMilli())
+		}
+		bounds = append(bounds, span.From.UnixMilli())
+	}
+	last := m.covered[len(m.covered)-1]
+	beyond, err := b.Store.RecordsBetween(ctx, string(dixa.Messages), store.Span{From: last.To}, store.Record{}, 1)
+	return append(bounds, len(beyond)), err
+}
+
+// empty returns the keys of a conversation's fields that have no value while no messages are in the cache.
+func (m *mapping) empty() (keys []string) {
+	if m.source.Kind != string(dixa.Conversations) || len(m.covered) > 0 {
+		return nil
+	}
+	for _, f := range m.fields {
+		if f.messages {
+			keys = append(keys, f.Key)
+		}
+	}
+	return keys
+}
+
+// subject prepares a record of a thread to be mapped.
+func (m *mapping) subject(t *thread, r threadRecord) subject {
+	s := subject{object: r.object, record: r.Record, thread: t}
+	switch r.Kind {
+	case string(dixa.Messages):
+		if s.is("direction", "outbound") && s.yesNo("is_automated_message") != true {
+			s.author = m.people.byEmail(s.text("author_email"), t.conversation.text("assignee_id"))
+		}
+	case string(dixa.Activities):
+		who := s.inner("author")
+		s.author = m.people.byID[who.text("id")]
+		if s.author.ID == "" && who.text("id") == "" {
+			s.author = m.people.byEmail(who.text("email"), t.conversation.text("assignee_id"))
+		}
+	}
+	return s
+}
+
+// registration maps one record. The same record in the same thread always becomes the same registration.
+func (m *mapping) registration(s subject) plecto.Registration {
 	row := plecto.Registration{
-		DataSource: m.source.UUID, ExternalID: r.ID, Date: time.UnixMilli(r.CreatedAt),
+		DataSource: m.source.UUID, ExternalID: s.record.ID, Date: time.UnixMilli(s.record.CreatedAt),
 		MemberProvider: Provider, MemberID: standInID, MemberName: StandIn,
 		Fields: make([]plecto.Field, 0, len(m.fields)),
 	}
-	if id, name := m.member(record); id != "" {
-		row.MemberID, row.MemberName = id, name
+	if m.date.value != nil {
+		if date, ok := m.date.value(s).(time.Time); ok {
+			row.Date = date
+		}
+	}
+	if who := m.member(s); who.ID != "" {
+		row.MemberID, row.MemberName = who.ID, cmp.Or(who.Name, who.ID)
 	}
 	for _, f := range m.fields {
-		row.Fields = append(row.Fields, plecto.Field{Name: f.Title, Value: f.value(record)})
+		value := f.value(s)
+		if slices.Contains(m.source.AsText, f.Key) {
+			value = asText(value)
+		}
+		row.Fields = append(row.Fields, plecto.Field{Name: f.Title, Value: value})
 	}
-	return row, nil
+	return row
 }
 
-// member returns whom a record belongs to: a conversation to its assignee, a message to the agent who wrote it.
-func (m *mapping) member(record object) (id, name string) {
-	if m.source.Kind != string(dixa.Messages) {
-		id = record.text("assignee_id")
-		return id, cmp.Or(record.text("assignee_name"), record.text("assignee_email"), id)
+// Whom a source's registrations belong to.
+const (
+	Assignee = "assignee" // the agent the conversation is assigned to
+	Author   = "author"   // the agent who wrote the message or did the activity
+	Nobody   = "none"     // the stand-in
+)
+
+// MembersOf returns what a kind's registrations can belong to, the usual one first.
+func MembersOf(kind string) []string {
+	if kind == string(dixa.Conversations) {
+		return []string{Assignee, Nobody}
 	}
-	if !strings.EqualFold(record.text("direction"), "outbound") || record.yesNo("is_automated_message") == true {
-		return "", ""
+	return []string{Author, Assignee, Nobody}
+}
+
+func memberOf(src store.Source) string { return cmp.Or(src.Member, MembersOf(src.Kind)[0]) }
+
+// member returns the agent whom a registration belongs to; no ID stands for the stand-in.
+func (m *mapping) member(s subject) store.Agent {
+	switch memberOf(m.source) {
+	case Author:
+		return s.author
+	case Assignee:
+		c := s.thread.conversation
+		id := c.text("assignee_id")
+		return store.Agent{ID: id, Name: cmp.Or(c.text("assignee_name"), c.text("assignee_email"), id)}
 	}
-	a := m.people[normal(record.text("author_email"))]
-	return a.ID, cmp.Or(a.Name, a.ID)
+	return store.Agent{}
+}
+
+// asText is a value as it goes to a field that takes text alone.
+func asText(value any) any {
+	switch v := value.(type) {
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case bool:
+		if v {
+			return "yes"
+		}
+		return "no"
+	}
+	return value // text already, or a time, which JSON has as text
 }
 
 // hashOf tells registrations apart: equal ones need not be sent again.
-func hashOf(r plecto.Registration) uint64 { return xxhash.Sum64(r.AppendJSON(nil)) }
+func hashOf(row []byte) uint64 { return xxhash.Sum64(row) }

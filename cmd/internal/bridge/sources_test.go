@@ -10,7 +10,7 @@ const uuid = "0123456789abcdef0123456789abcdef"
 func TestALinkIsMadeOnceHoweverItsUUIDIsWritten(t *testing.T) {
 	bubble(t, func(r *rig) {
 		for i, written := range []string{"01234567-89ab-cdef-0123-456789abcdef", uuid, "0123456789ABCDEF0123456789ABCDEF"} {
-			src, added, err := r.Link(r.Context(), "messages", written, "")
+			src, added, err := r.Link(r.Context(), "messages", written, "", nil)
 			r.must(err)
 			r.equal("the source linked as "+written, []any{src.Name, src.UUID, added}, []any{"messages", uuid, i == 0})
 		}
@@ -27,7 +27,7 @@ func TestSourcesAreNamedAfterTheirKind(t *testing.T) {
 			{"conversations", "40000000000000000000000000000000", "", "conversations"},
 			{"conversations", "50000000000000000000000000000000", "vip", "vip"},
 		} {
-			src, _, err := r.Link(r.Context(), row.kind, row.uuid, row.name)
+			src, _, err := r.Link(r.Context(), row.kind, row.uuid, row.name, nil)
 			r.must(err)
 			r.equal("the name", src.Name, row.want)
 		}
@@ -36,7 +36,7 @@ func TestSourcesAreNamedAfterTheirKind(t *testing.T) {
 
 func TestALinkThatMakesNoSenseIsRefused(t *testing.T) {
 	bubble(t, func(r *rig) {
-		_, _, err := r.Link(r.Context(), "messages", uuid, "support")
+		_, _, err := r.Link(r.Context(), "messages", uuid, "support", nil)
 		r.must(err)
 		for _, row := range []struct{ name, kind, uuid, as string }{
 			{"an unknown kind", "calls", "10000000000000000000000000000000", ""},
@@ -49,7 +49,7 @@ func TestALinkThatMakesNoSenseIsRefused(t *testing.T) {
 			{"the same data source for another kind", "conversations", uuid, ""},
 			{"the same data source by another name", "messages", uuid, "other"},
 		} {
-			if _, added, err := r.Link(r.Context(), row.kind, row.uuid, row.as); !errors.Is(err, ErrUsage) || added {
+			if _, added, err := r.Link(r.Context(), row.kind, row.uuid, row.as, nil); !errors.Is(err, ErrUsage) || added {
 				r.Errorf("%s: %v", row.name, err)
 			}
 		}

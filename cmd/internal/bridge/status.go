@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/dixa2plecto/dixa2plecto/store"
@@ -124,10 +125,14 @@ func (b *Bridge) Rejections(ctx context.Context) ([]Rejection, error) {
 	return all, nil
 }
 
-// A SampleField is a field with its value in the record that changed last; nil where there is none.
+// A SampleField is a field with its value in the registration of the record that changed last; nil where there is none.
 type SampleField struct {
 	Field
 	Value any
+	// Missing says that the data source shows not to have the field, which is left out for that.
+	Missing bool
+	// AsText says that the value goes out as text, since Plecto has the field as one.
+	AsText bool
 }
 
 // Sample returns the fields of a source with the values of the record that changed last.
@@ -136,20 +141,30 @@ func (b *Bridge) Sample(ctx context.Context, src store.Source) ([]SampleField, e
 	if err != nil {
 		return nil, err
 	}
+	fields, err := chosen(src)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]any{}
 	newest, found, err := b.Store.Newest(ctx, src.Kind)
 	if err != nil {
 		return nil, err
 	}
-	sample := make([]SampleField, len(m.fields))
-	for i, f := range m.fields {
-		sample[i].Field = f
+	if found {
+		items, err := b.itemsOf(ctx, m, []store.Record{newest})
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range items {
+			for _, f := range it.row.Fields {
+				values[f.Name] = f.Value
+			}
+		}
 	}
-	if !found {
-		return sample, nil
+	lacks := Missing(src)
+	sample := make([]SampleField, len(fields))
+	for i, f := range fields {
+		sample[i] = SampleField{f, values[f.Title], slices.Contains(lacks, f.Title), slices.Contains(src.AsText, f.Key)}
 	}
-	row, err := m.registration(newest)
-	for i, f := range row.Fields {
-		sample[i].Value = f.Value
-	}
-	return sample, err
+	return sample, nil
 }

@@ -64,7 +64,7 @@ func TestASampleShowsTheRecordThatChangedLast(t *testing.T) {
 		src := r.link("messages")
 		sample, err := r.Sample(r.Context(), src)
 		r.must(err)
-		r.equal("fields without a record", []any{len(sample), sample[0].Value}, []any{len(Fields("messages")), nil})
+		r.equal("fields without a record", []any{len(sample), sample[0].Value}, []any{len(Usual("messages")), nil})
 		r.cache(messages(0, 3)...)
 		r.cache(message(1, `,"duration":7`))
 		sample, err = r.Sample(r.Context(), src)

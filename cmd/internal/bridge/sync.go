@@ -19,7 +19,7 @@ const (
 
 // Sync imports what changed since the last time, and pushes it. What was pending before goes out first: a long wait for
 // Dixa is not to keep it from Plecto, nor is trouble with Dixa.
-func (b *Bridge) Sync(ctx context.Context) ([]Imported, []Pushed, error) {
+func (b *Bridge) Sync(ctx context.Context, o PushOptions) ([]Imported, []Pushed, error) {
 	sources, err := b.Store.Sources(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -27,7 +27,7 @@ func (b *Bridge) Sync(ctx context.Context) ([]Imported, []Pushed, error) {
 	if len(sources) == 0 {
 		return nil, nil, ErrNoSource
 	}
-	before, pushErr := b.Push(ctx, PushOptions{})
+	before, pushErr := b.Push(ctx, o)
 	if ctx.Err() != nil || cacheFailed(pushErr) {
 		return nil, before, pushErr
 	}
@@ -35,7 +35,7 @@ func (b *Bridge) Sync(ctx context.Context) ([]Imported, []Pushed, error) {
 	if ctx.Err() != nil || cacheFailed(err) || Temporary(pushErr) || Unauthorized(pushErr) {
 		return imported, before, errors.Join(err, pushErr)
 	}
-	pushed, pushErr := b.Push(ctx, PushOptions{})
+	pushed, pushErr := b.Push(ctx, o)
 	for i, earlier := range before {
 		if i < len(pushed) && pushed[i].Source.ID == earlier.Source.ID {
 			pushed[i].add(earlier)

@@ -12,7 +12,7 @@ import (
 // synced makes a sync that is to succeed.
 func (r *rig) synced() ([]Imported, []Pushed) {
 	r.Helper()
-	imported, pushed, err := r.Sync(r.Context())
+	imported, pushed, err := r.Sync(r.Context(), PushOptions{})
 	r.must(err)
 	return imported, pushed
 }
@@ -63,7 +63,7 @@ func TestALaterSyncAsksFromWhereTheLastStoodLessAnHour(t *testing.T) {
 
 func TestASyncAsksOnlyForKindsThatHaveASource(t *testing.T) {
 	bubble(t, func(r *rig) {
-		if _, _, err := r.Sync(r.Context()); !errors.Is(err, ErrNoSource) {
+		if _, _, err := r.Sync(r.Context(), PushOptions{}); !errors.Is(err, ErrNoSource) {
 			r.Errorf("without a source: %v", err)
 		}
 		r.link("messages")
@@ -113,7 +113,7 @@ func TestTroubleWithDixaDoesNotKeepWhatIsCachedFromPlecto(t *testing.T) {
 		r.link("messages")
 		r.cache(messages(0, 5)...)
 		r.dixa.Fault(dixatest.Fault{Endpoint: dixatest.MessageExport, Count: -1, Do: dixatest.Answer, Status: 503})
-		_, pushed, err := r.Sync(r.Context())
+		_, pushed, err := r.Sync(r.Context(), PushOptions{})
 		if !Temporary(err) {
 			r.Errorf("the error is %v", err)
 		}
