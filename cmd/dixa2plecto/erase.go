@@ -74,7 +74,7 @@ func (a *app) runErase(ctx context.Context, e bridge.Erasure, p patienceFlags, y
 		if err != nil {
 			return err
 		}
-		return a.confirm(ctx, fmt.Sprintf("Erase the content of %s, here and in %d sources of Plecto, for good?", countErased(found), len(sources)))
+		return a.confirm(ctx, fmt.Sprintf("Erase the content of %s, here and in %s of Plecto, for good?", countErased(found), counted(len(sources), "source")))
 	})
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func (a *app) confirm(ctx context.Context, question string) error {
 
 // countErased says what an erasure is about.
 func countErased(e bridge.Removed) string {
-	text := thousands(len(e.CSIDs)) + " conversations"
+	text := counted(len(e.CSIDs), "conversation")
 	var here []string
 	for _, kind := range bridge.Kinds() {
 		here = append(here, thousands(e.Records[kind])+" "+kind)
@@ -139,7 +139,25 @@ func (a *app) printErased(e bridge.Removed, failed error) error {
 		t.add("Plecto: "+p.Source.Name, p.Source.Kind, thousands(p.Sent), thousands(p.Unchanged), thousands(p.Requests))
 	}
 	return a.result(doc, func() error {
-		fmt.Fprintf(a.stdout, "The content of %s conversations is erased; what comes of them later comes without.\n\n", thousands(len(e.CSIDs)))
+		fmt.Fprintf(a.stdout, "%s\n\n", outcome(e, failed))
 		return t.print(a.stdout)
 	})
+}
+
+// outcome says what became of an erasure.
+func outcome(e bridge.Removed, failed error) string {
+	records := 0
+	for _, n := range e.Records {
+		records += n
+	}
+	conversations := counted(len(e.CSIDs), "conversation")
+	switch {
+	case failed != nil:
+		return "Of " + conversations + ", not all content is erased everywhere yet: the same command does the rest."
+	case len(e.CSIDs) == 0:
+		return "The cache has no conversation of that customer. Any from before this moment comes without content."
+	case records == 0:
+		return "The cache has nothing of " + conversations + ": what comes of it comes without content, and Plecto is reached then."
+	}
+	return "The content of " + conversations + " is erased; what comes of it later comes without."
 }

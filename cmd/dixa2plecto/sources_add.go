@@ -105,7 +105,7 @@ func (a *app) printAdded(done bridge.Added) error {
 		sourceJSON
 		AsText []string `json:"as_text"`
 	}{true, !done.InCache, sourceOf(src), append([]string{}, src.AsText...)}, func() error {
-		text := fmt.Sprintf("is added: data source %q, %s, has %d fields", plain(src.Title), src.UUID, len(src.Keys))
+		text := fmt.Sprintf("is added: data source %q, %s, has %s", plain(src.Title), src.UUID, counted(len(src.Keys), "field"))
 		switch {
 		case done.InCache:
 			text = fmt.Sprintf("is there already: data source %q, %s", plain(src.Title), src.UUID)

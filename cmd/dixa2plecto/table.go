@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -22,6 +23,24 @@ type table struct {
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// filled returns the table without the columns that have nothing in any row.
+func (t table) filled() table {
+	out := table{title: t.title, rows: make([][]string, len(t.rows))}
+	for i, name := range t.header {
+		if !slices.ContainsFunc(t.rows, func(row []string) bool { return row[i] != "" }) {
+			continue
+		}
+		if slices.Contains(t.right, i) {
+			out.right = append(out.right, len(out.header))
+		}
+		out.header = append(out.header, name)
+		for n, row := range t.rows {
+			out.rows[n] = append(out.rows[n], row[i])
+		}
+	}
+	return out
+}
 
 // print renders the table without borders, its cells made harmless.
 func (t table) print(w io.Writer) error {
@@ -75,3 +94,11 @@ func harmless(cells []string) []string {
 
 // thousands writes a figure with commas.
 func thousands(n int) string { return humanize.Comma(int64(n)) }
+
+// counted writes a figure with what it counts, in the plural where it is not one.
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return thousands(n) + " " + what
+}

@@ -102,15 +102,19 @@ func (a *app) printPrices(prices []bridge.Price) {
 		return
 	}
 	for _, p := range prices {
-		text := fmt.Sprintf("dixa2plecto: verify %s takes about %s requests of the budget %q", p.Name, thousands(p.Requests), p.Budget)
+		more := ""
 		if p.Why != "" {
-			text = fmt.Sprintf("dixa2plecto: verify %s takes about %s more requests of the budget %q: %s", p.Name, thousands(p.Requests), p.Budget, p.Why)
+			more = " more"
 		}
+		text := fmt.Sprintf("dixa2plecto: verify %s takes about %s%s of the budget %q", p.Name, counted(p.Requests, "request"), more, p.Budget)
 		if p.Left >= 0 {
 			text += fmt.Sprintf(", which has %s left", thousands(p.Left))
 		}
 		if p.Least > 0 {
 			text += fmt.Sprintf(" and makes it take %s at least", p.Least)
+		}
+		if p.Why != "" {
+			text += ": " + p.Why
 		}
 		fmt.Fprintln(a.watch, text)
 	}
@@ -157,12 +161,12 @@ func (a *app) printVerified(v bridge.Verified, o verifyOptions, failed error) er
 		doc.Differences = append(doc.Differences, differenceJSON{d.Name, d.ExternalID, d.Why})
 	}
 	return a.result(doc, func() error {
-		if err := sums(v).print(a.stdout); err != nil {
+		if err := sums(v).filled().print(a.stdout); err != nil {
 			return err
 		}
 		if days := dayTable(v.Days, o.allDays); len(days.rows) > 0 {
 			fmt.Fprintln(a.stdout)
-			if err := days.print(a.stdout); err != nil {
+			if err := days.filled().print(a.stdout); err != nil {
 				return err
 			}
 		}
@@ -220,7 +224,7 @@ func dayTable(days []bridge.Day, all bool) table {
 
 func (a *app) printDifferences(v bridge.Verified) error {
 	if len(v.Differences) == 0 {
-		_, err := fmt.Fprintf(a.stdout, "\nNothing differs (%s requests).\n", thousands(v.Requests))
+		_, err := fmt.Fprintf(a.stdout, "\nNothing differs (%s).\n", counted(v.Requests, "request"))
 		return err
 	}
 	t := table{header: []string{"SOURCE", "EXTERNAL ID", "WHY"}}
@@ -238,7 +242,7 @@ func (a *app) printDifferences(v bridge.Verified) error {
 		fmt.Fprintf(a.stdout, "and %s more: --json has them all\n", thousands(more))
 	}
 	if v.Repaired > 0 {
-		fmt.Fprintf(a.stdout, "\n%s are pending now: `dixa2plecto push` sends them.\n", thousands(v.Repaired))
+		fmt.Fprintf(a.stdout, "\nMade pending: %s; `dixa2plecto push` sends what is pending.\n", counted(v.Repaired, "registration"))
 	}
 	return nil
 }

@@ -86,6 +86,7 @@ func TestManyPagesOfActivitiesKeepWithinTheBudget(t *testing.T) {
 }
 
 func TestATroubledPageIsAskedForAgainAndNotThoseBeforeIt(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]struct {
 		fault dixatest.Fault
 		wait  time.Duration
@@ -167,6 +168,7 @@ func TestAStopBetweenPagesIsHeardAtOnceAndKeepsWhatHasCome(t *testing.T) {
 }
 
 func TestActivitiesThatAreAddedWhileTheirPagesAreReadAreNotLost(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(r *rig) {
 		src := r.link("activities")
 		r.dixa.Behaviour.ActivitiesPerPage = 2

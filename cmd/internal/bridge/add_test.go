@@ -55,6 +55,7 @@ func TestAddingASourceMakesOneDataSourceWithAllItsFields(t *testing.T) {
 }
 
 func TestALostAnswerMakesNoSecondDataSource(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]plectotest.Fault{
 		"dropped":                           {Drop: true},
 		"an error":                          {Status: 500},

@@ -56,6 +56,7 @@ func TestWhatIsSetAsideIsErasedWithItsCustomer(t *testing.T) {
 }
 
 func TestWhatAnErasedCustomerWroteComesWithoutContentThoughTheirConversationIsNotKnown(t *testing.T) {
+	t.Parallel()
 	planting(t, func(p *planter) {
 		p.erase(Erasure{Requester: "kirsten@example.dk"})
 		p.message(1, 1, map[string]any{"author_email": "Kirsten@example.dk"})
@@ -222,6 +223,7 @@ func TestAWipeThatFailsAfterAnImportIsAWarningAndDoneByTheNext(t *testing.T) {
 }
 
 func TestAnErasureThatCannotWipeFailsAndIsDoneInPlectoAllTheSame(t *testing.T) {
+	t.Parallel()
 	planting(t, func(p *planter) {
 		p.aside(dixatest.MessageExport, anyBad)
 		p.conversation(1, hour(1), nil)

@@ -202,3 +202,25 @@ func (r *rig) records(kind string) map[string]store.Record {
 	}
 	return byID
 }
+
+// some returns all cases or, under the race detector, three of them, others each time.
+func some[V any](cases map[string]V) map[string]V {
+	if !raced {
+		return cases
+	}
+	few := make(map[string]V)
+	for name, one := range cases {
+		if few[name] = one; len(few) == 3 {
+			break
+		}
+	}
+	return few
+}
+
+// fewer is a number of repetitions, or a part of it under the race detector.
+func fewer(n int) int {
+	if raced {
+		return (n + 3) / 4
+	}
+	return n
+}

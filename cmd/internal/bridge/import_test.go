@@ -46,6 +46,7 @@ func TestAnImportAsksForItsKindsSideBySideAndForTheWindowsOfAKindInTurn(t *testi
 }
 
 func TestTheCacheIsTheSameHoweverDixaAnswers(t *testing.T) {
+	t.Parallel()
 	world := dixatest.NewWorld(dixatest.Team{Seed: 1, From: start, To: start.Add(40 * day), ConversationsPerDay: 3})
 	asked := Range{From: start, To: start.Add(40 * day), Kinds: Kinds()}
 	// taken is what the cache holds of the world, and Plecto after it.
@@ -76,7 +77,7 @@ func TestTheCacheIsTheSameHoweverDixaAnswers(t *testing.T) {
 	if len(want) < 500 {
 		t.Fatalf("only %d records and registrations", len(want))
 	}
-	for name, change := range map[string]func(*dixatest.Behaviour){
+	for name, change := range some(map[string]func(*dixatest.Behaviour){
 		"exclusive after":    func(b *dixatest.Behaviour) { b.ExclusiveAfter = true },
 		"exclusive before":   func(b *dixatest.Behaviour) { b.ExclusiveBefore = true },
 		"both exclusive":     func(b *dixatest.Behaviour) { b.ExclusiveAfter, b.ExclusiveBefore = true, true },
@@ -93,7 +94,7 @@ func TestTheCacheIsTheSameHoweverDixaAnswers(t *testing.T) {
 			*b = dixatest.Behaviour{ExclusiveAfter: true, OmitNulls: true, ExtraFields: true, OldRatings: true, Shuffle: 3, RepeatEvery: 2, Gzip: true,
 				ConversationExportsPerMinute: 1, MessageExportsPerMinute: 1, APIRequestsPerSecond: 1, RetryAfter: dixatest.RetryAfterDate}
 		},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			got := taken(t, change)
 			for key, w := range want {

@@ -126,6 +126,7 @@ func TestAnAgentIsToldOfAgainOnlyWhereItIsNotKnownToBe(t *testing.T) {
 }
 
 func TestARefusedMemberIsAWarningAndTheRowsGoOut(t *testing.T) {
+	t.Parallel()
 	const tells = `level=WARN msg="Plecto`
 	for _, row := range []struct {
 		name     string

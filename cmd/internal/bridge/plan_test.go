@@ -68,6 +68,7 @@ func (r *rig) predicted(what string, o PushOptions) {
 }
 
 func TestAPlanTellsTheRequestsThatThePushThenMakes(t *testing.T) {
+	t.Parallel()
 	for _, rows := range []int{0, 1, 99, 100, 101, 250} {
 		t.Run(fmt.Sprint(rows), func(t *testing.T) {
 			bubble(t, func(r *rig) {
@@ -99,7 +100,8 @@ func TestAPlanTellsTheRequestsThatThePushThenMakes(t *testing.T) {
 }
 
 func TestAPlanIsRightInWhateverStateTheSourcesAre(t *testing.T) {
-	for seed := range uint64(8) {
+	t.Parallel()
+	for seed := range uint64(fewer(8)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			bubble(t, func(r *rig) {
 				dice := rand.New(rand.NewPCG(seed, 1))
@@ -145,6 +147,7 @@ func TestAPlanIsRightInWhateverStateTheSourcesAre(t *testing.T) {
 }
 
 func TestAPlanOfAWholeTeamsWorkIsRight(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(r *rig) {
 		r.dixa.World = dixatest.NewWorld(dixatest.Team{Seed: 3, From: start, To: start.Add(12 * day), ConversationsPerDay: 8})
 		for _, kind := range Kinds() {

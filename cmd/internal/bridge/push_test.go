@@ -96,6 +96,7 @@ func TestAPushWaitsAsLongAsPlectoSays(t *testing.T) {
 }
 
 func TestTroubleWithPlectoIsMetWithPatience(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]plectotest.Fault{
 		"unavailable":               {Status: 503},
 		"an error after storing":    {Status: 500, AfterStoring: true},
@@ -174,6 +175,7 @@ func TestFieldsThatADataSourceLacksAreLeftOutUntilItHasThem(t *testing.T) {
 }
 
 func TestAPushSpendsWhatTheLimitAllowsAndNoMore(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(r *rig) {
 		const perHour, rows = 36, 10_000
 		r.Limits.PlectoRequestsPerHour = perHour

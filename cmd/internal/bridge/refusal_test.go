@@ -22,6 +22,7 @@ func (r *rig) bad(is func(n int) bool) {
 }
 
 func TestRefusedRowsStandAloneAndTheOthersGoOn(t *testing.T) {
+	t.Parallel()
 	at := func(bad int) func(int) bool { return func(n int) bool { return n == bad } }
 	for _, row := range []struct {
 		name     string
@@ -85,6 +86,7 @@ func TestRefusedRowsStandAloneAndTheOthersGoOn(t *testing.T) {
 }
 
 func TestWhereEverythingIsRefusedNothingIsRejected(t *testing.T) {
+	t.Parallel()
 	for rows, most := range map[int]int{1: 1, 2: 14, 100: 14, 1000: 14} {
 		bubble(t, func(r *rig) {
 			r.link("messages")

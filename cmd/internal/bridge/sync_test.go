@@ -88,6 +88,7 @@ func TestASyncBringsWhatChangedIntoPlecto(t *testing.T) {
 }
 
 func TestRowsThatShowUpLateAreNotLost(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(r *rig) {
 		r.dixa.Behaviour.Lag = 15 * time.Minute
 		c, m := r.link("conversations"), r.link("messages")

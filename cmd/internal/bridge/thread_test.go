@@ -71,6 +71,7 @@ func with(text, key string, value any) string {
 }
 
 func TestAChangeSendsAgainWhatItChangesAndNothingElse(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name              string
 		kind, body        string
@@ -143,6 +144,7 @@ func TestAConversationLargerThanABatchIsNotLeftHalfSent(t *testing.T) {
 
 // The same in whatever conversations, by what the SQL script sees.
 func TestARecordIsPendingWhereAFigureChangesAndNowhereElse(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(r *rig) {
 		for i, kind := range []string{"conversations", "messages"} {
 			uuid := r.plecto.AddDataSource("Dixa " + kind)
@@ -283,6 +285,7 @@ func TestARegistrationIsWholeWhateverTheRecordsAre(t *testing.T) {
 // Imports and pushes run side by side, at random paces, while Dixa's records change and both services fail now and then:
 // what Plecto is sent of a record never is older than what it was sent before, and at last it is the newest.
 func TestARowNeverGoesBackToAnOlderOne(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(2) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { bubble(t, func(r *rig) { r.neverBack(world{rand.New(rand.NewPCG(seed, 8))}) }) })
 	}

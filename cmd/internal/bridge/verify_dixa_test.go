@@ -139,10 +139,12 @@ func TestADayThatDixaWasAskedForHasItsCount(t *testing.T) {
 func TestMappingManyRecordsHoldsFewThreads(t *testing.T) {
 	bubble(t, func(r *rig) {
 		const threads, size = 500, 100_000
+		var all []string
 		for n := range threads {
 			r.put("conversations", conversation(n+1, hour(n+1)))
-			r.cache(message(n+1, fmt.Sprintf(`,"text":%q`, strings.Repeat("lorem ips ", size/10))))
+			all = append(all, message(n+1, fmt.Sprintf(`,"text":%q`, strings.Repeat("lorem ips ", size/10))))
 		}
+		r.cache(all...)
 		_, err := r.Import(r.Context(), Range{From: start, To: hour(threads + 1), Kinds: []string{"conversations"}})
 		r.must(err)
 		inUse := func() uint64 {

@@ -172,6 +172,51 @@ func (p *againstPlecto) compare(ctx context.Context, rows []plecto.Row) ([]store
 	return seen, nil
 }
 
+// look asks Plecto for one row and notes what it is; where another was sent meanwhile, it looks again.
+func (p *againstPlecto) look(ctx context.Context, id string) (one store.Seen, err error) {
+	for {
+		before, err := p.item(ctx, id)
+		if err != nil {
+			return one, err
+		}
+		page, err := p.page(ctx, plecto.Query{DataSource: p.source.UUID, ExternalID: id})
+		if err != nil && !errors.Is(err, plecto.ErrNotFound) {
+			return one, err
+		}
+		now, err := p.item(ctx, id)
+		if err != nil {
+			return one, err
+		}
+		if now.hash != before.hash || now.state != before.state {
+			continue
+		}
+		one = store.Seen{ID: id, Date: now.row.Date, Why: cmp.Or(now.state.why(), whyAbsent)}
+		for _, row := range page.Rows {
+			switch {
+			case row.ExternalID == id || row.ExternalID == "" && len(page.Rows) == 1:
+				one = p.hold(now, row)
+				one.Why = p.why(one)
+			case row.ExternalID == "" && !p.place.Named:
+				return one, errUnnamed
+			}
+		}
+		return one, p.Store.Note(context.WithoutCancel(ctx), p.state, []store.Seen{one})
+	}
+}
+
+// item maps a record as it is now.
+func (p *againstPlecto) item(ctx context.Context, id string) (item, error) {
+	records, err := p.Store.RecordsByID(ctx, p.kind, []string{id})
+	if err != nil {
+		return item{}, err
+	}
+	items, err := p.itemsOf(ctx, p.mapping, records)
+	if err != nil || len(items) == 0 {
+		return item{}, err
+	}
+	return items[0], nil
+}
+
 // hold compares a row of Plecto's with the registration that it should be.
 func (p *againstPlecto) hold(it item, row plecto.Row) store.Seen {
 	date, ok := moment(row.Date)

@@ -107,6 +107,7 @@ func TestFieldsThatPlectoNeverShowsAreNoDifference(t *testing.T) {
 }
 
 func TestARowThatLacksWhatALaterOneShowsWasChanged(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(r *rig) {
 		src := r.link("messages")
 		all := messages(0, 300)
@@ -143,6 +144,7 @@ func TestARowThatLacksWhatALaterOneShowsWasChanged(t *testing.T) {
 }
 
 func TestRowsThatTheListLeavesOutCostNoMoreThanAnotherList(t *testing.T) {
+	t.Parallel()
 	span := store.Span{From: start, To: hour(800)}
 	for name, row := range map[string]struct {
 		behaviour plectotest.Behaviour
@@ -188,6 +190,7 @@ func TestRowsThatTheListLeavesOutCostNoMoreThanAnotherList(t *testing.T) {
 }
 
 func TestARowMadeByHandNeitherEndsTheListNorIsTold(t *testing.T) {
+	t.Parallel()
 	for name, lists := range map[string]plectotest.Lists{"in an envelope": plectotest.ListsMixed, "bare": plectotest.ListsBare, "without pages": plectotest.ListsWhole} {
 		for uuid, byHand := range map[string]map[string]any{
 			"with a UUID":    {"uuid": strings.Repeat("ab", 16), "date": "2000-01-02T00:00:00Z", "external_id": nil},
@@ -217,6 +220,7 @@ func TestARowMadeByHandNeitherEndsTheListNorIsTold(t *testing.T) {
 }
 
 func TestWhatIsPushedWhileVerifyReadsIsNoDifference(t *testing.T) {
+	t.Parallel()
 	for name, lists := range map[string]plectotest.Lists{"counted": plectotest.ListsMixed, "bare": plectotest.ListsBare} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(r *rig) {

@@ -117,7 +117,7 @@ func another(f Field, value any, n int) any {
 
 func TestVerifyFindsEveryForeignEditAndDeletionAndNothingElse(t *testing.T) {
 	bubble(t, func(r *rig) {
-		sources := r.atWork(12, 10)
+		sources := r.atWork(fewer(12)+2, 10)
 		r.equal("differences after a push", r.differences(VerifyOptions{}), map[string]string{})
 		type row struct {
 			src store.Source
@@ -129,7 +129,7 @@ func TestVerifyFindsEveryForeignEditAndDeletionAndNothingElse(t *testing.T) {
 				rows = append(rows, row{src, reg})
 			}
 		}
-		const changes = 1000
+		changes := fewer(1000)
 		if len(rows) < changes+200 {
 			r.Fatalf("there are %d rows only", len(rows))
 		}
@@ -220,7 +220,8 @@ func zone(name string) *time.Location {
 }
 
 func TestVerifyReadsRowsHoweverPlectoShowsThem(t *testing.T) {
-	for name, behaviour := range readings {
+	t.Parallel()
+	for name, behaviour := range some(readings) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(r *rig) {
 				behaviour.RegistrationsPerHour, behaviour.RequestsPerHour = -1, -1
@@ -259,6 +260,7 @@ func TestVerifyReadsRowsHoweverPlectoShowsThem(t *testing.T) {
 }
 
 func TestVerifyCountsTheDaysOfAZone(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		zone string
 		from [3]int // year, month, day
@@ -384,6 +386,7 @@ func TestVerifyGoesByTheDateThatASourceGoesBy(t *testing.T) {
 }
 
 func TestVerifySaysItsPriceAndKeepsToTheBudget(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(r *rig) {
 		src := r.link("messages")
 		r.cache(messages(0, 2000)...)
@@ -413,6 +416,7 @@ func TestVerifySaysItsPriceAndKeepsToTheBudget(t *testing.T) {
 }
 
 func TestAVerificationThatWasStoppedGoesOn(t *testing.T) {
+	t.Parallel()
 	for name, stop := range map[string]func(*rig) (ctx context.Context, lift func()){
 		"by trouble": func(r *rig) (context.Context, func()) {
 			return r.Context(), r.plecto.Fault(plectotest.Fault{Endpoint: "registrations", Request: len(r.posts()) + 16, Count: -1, Status: 503})
@@ -483,9 +487,10 @@ func TestAVerificationGoesOnThoughItsRowsHaveBeenSentSince(t *testing.T) {
 }
 
 func TestVerifyComparesTheCacheWithDixa(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(r *rig) {
 		r.dixa.Behaviour.ActivitiesPerPage = 1000
-		r.atWork(50, 3)
+		r.atWork(50, fewer(3))
 		r.equal("differences after an import", r.differences(VerifyOptions{Dixa: true}), map[string]string{})
 
 		r.put("conversations", conversation(1, hour(1)), conversation(2, hour(2)))
@@ -528,6 +533,7 @@ func TestVerifyComparesTheCacheWithDixa(t *testing.T) {
 }
 
 func TestWhatIsErasedIsNoDifference(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(r *rig) {
 		r.atWork(10, 4)
 		conversations := slices.Sorted(maps.Keys(r.records("conversations")))
@@ -555,6 +561,7 @@ func TestWhatIsErasedIsNoDifference(t *testing.T) {
 }
 
 func TestAVerificationWithDixaGoesOnWhereItStopped(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(r *rig) {
 		r.atWork(95, 1) // four windows for each kind, and no more than a page in each
 		lift := r.plecto.Fault(plectotest.Fault{Endpoint: "registrations", Request: len(r.posts()) + 2, Count: -1, Status: 503})

@@ -263,6 +263,7 @@ func (w world) spans() (all []store.Span) {
 }
 
 func TestComputedFieldsAreThoseOfTheSQLScript(t *testing.T) {
+	t.Parallel()
 	const worlds = 1000
 	cache := filepath.Join(t.TempDir(), "cache.db")
 	s, err := store.Open(t.Context(), cache)
