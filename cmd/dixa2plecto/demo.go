@@ -35,7 +35,7 @@ With --listen both keep running, and the environment to use them is printed.`,
   dixa2plecto demo --listen`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, _ []string) error {
-		d, err := newDemo(time.Now().UTC())
+		d, err := newDemo(time.Now().UTC(), demoPerDay)
 		if err != nil {
 			return err
 		}
@@ -62,13 +62,16 @@ type demo struct {
 
 type demoSource struct{ kind, uuid string }
 
-// demoDays is how much the simulated Dixa holds: three windows.
-const demoDays = 90
+// The simulated Dixa holds three windows, with so many conversations on an ordinary day.
+const (
+	demoDays   = 90
+	demoPerDay = 20
+)
 
-func newDemo(now time.Time) (d *demo, err error) {
+func newDemo(now time.Time, perDay int) (d *demo, err error) {
 	d = &demo{
 		today:  startOfDay(now, 0),
-		world:  dixatest.NewWorld(dixatest.Team{Seed: 1, From: startOfDay(now, -demoDays), To: now, ConversationsPerDay: 20}),
+		world:  dixatest.NewWorld(dixatest.Team{Seed: 1, From: startOfDay(now, -demoDays), To: now, ConversationsPerDay: perDay}),
 		plecto: &plectotest.Server{Email: "demo@example.com", Password: "demo-password"},
 	}
 	defer func() {

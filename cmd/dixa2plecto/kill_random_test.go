@@ -29,7 +29,11 @@ func testRandomMoments(t *testing.T, reference *rig) {
 	if seed == 0 {
 		seed = rand.Uint64N(1e9) + 1
 	}
-	for left := *kills; left > 0; left -= killsPerRound {
+	left := *kills
+	if raced { // which sees nothing of the program that is killed
+		left = min(left, 2*killsPerRound)
+	}
+	for ; left > 0; left -= killsPerRound {
 		t.Run(fmt.Sprintf("killseed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, reference.program, newWorld())
