@@ -1,14 +1,17 @@
 package bridge
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/dixa2plecto/dixa2plecto/dixa/dixatest"
+	"github.com/dixa2plecto/dixa2plecto/plecto/plectotest"
 	"github.com/dixa2plecto/dixa2plecto/store"
 )
 
@@ -136,37 +139,105 @@ func TestADayThatDixaWasAskedForHasItsCount(t *testing.T) {
 	})
 }
 
-func TestMappingManyRecordsHoldsFewThreads(t *testing.T) {
+func TestVerifyComparesTheCacheWithDixa(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(r *rig) {
-		const threads, size = 500, 100_000
-		var all []string
-		for n := range threads {
-			r.put("conversations", conversation(n+1, hour(n+1)))
-			all = append(all, message(n+1, fmt.Sprintf(`,"text":%q`, strings.Repeat("lorem ips ", size/10))))
-		}
-		r.cache(all...)
-		_, err := r.Import(r.Context(), Range{From: start, To: hour(threads + 1), Kinds: []string{"conversations"}})
+		r.dixa.Behaviour.ActivitiesPerPage = 1000
+		r.atWork(50, fewer(3))
+		r.equal("differences after an import", r.differences(VerifyOptions{Dixa: true}), map[string]string{})
+
+		r.put("conversations", conversation(1, hour(1)), conversation(2, hour(2)))
+		all := Range{From: start, To: start.AddDate(0, 0, 50)}
+		_, err := r.Import(r.Context(), all)
 		r.must(err)
-		inUse := func() uint64 {
-			var m runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&m)
-			return m.HeapAlloc
-		}
-		page, err := r.Store.RecordsBetween(r.Context(), "conversations", store.Span{}, store.Record{}, threads)
+		_, err = r.Push(r.Context(), PushOptions{})
 		r.must(err)
-		before, most, mapped := inUse(), uint64(0), 0
-		m := &mapping{source: r.link("conversations"), fields: []Field{{Title: "Example", value: func(subject) any {
-			if mapped++; mapped%25 == 1 {
-				most = max(most, inUse())
+		var prices []Price
+		v := r.verify(VerifyOptions{Dixa: true, Price: func(p []Price) { prices = p }})
+		r.equal("differences", v.Differences, []Difference(nil))
+		for _, d := range v.Days {
+			r.equal(d.Name+" on "+d.Day, []int{d.Dixa, d.Plecto}, []int{d.Cache, d.Cache})
+		}
+		said := 0
+		for _, p := range prices {
+			said += p.Requests
+		}
+		if off := said - v.Requests; off < -2 || off > 2 {
+			r.Errorf("it said %d requests, and made %d", said, v.Requests)
+		}
+
+		r.dixa.Behaviour.ActivitiesPerPage = 70
+		r.put("conversations", conversation(1, hour(9))) // changed
+		r.put("messages", message(30, ""))               // new
+		r.put("activities", `{"id":"log-1","conversationId":1,"activityTimestamp":"2000-01-03T04:05:06.789Z","_type":"ConversationClosed"}`)
+		r.cache(message(31, "")) // no longer there
+		r.dixa.Fault(dixatest.Fault{Endpoint: dixatest.MessageExport, Request: len(r.exports(dixatest.MessageExport)) + 1, Do: dixatest.Insert,
+			Body: `{"id":"m0777","csid":7,"created_at":"soon"}`})
+		_, err = r.Push(r.Context(), PushOptions{})
+		r.must(err)
+		r.sameDifferences("with Dixa", r.differences(VerifyOptions{Dixa: true}), map[string]string{
+			"conversations 1": WhyChanged, "messages m0030": WhyUnknown, "messages m0031": WhyVanished, "messages m0777": WhyAside,
+			"activities log-1": WhyUnknown,
+		})
+		r.equal("of conversations alone", r.differences(VerifyOptions{Dixa: true, Source: "conversations"}), map[string]string{"conversations 1": WhyChanged})
+		r.sameDifferences("in a span", r.differences(VerifyOptions{Dixa: true, Span: store.Span{From: hour(31), To: hour(40)}}), map[string]string{"messages m0031": WhyVanished})
+		r.equal("with Plecto", r.differences(VerifyOptions{}), map[string]string{})
+	})
+}
+
+func TestWhatIsErasedIsNoDifference(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		r.atWork(10, 4)
+		conversations := slices.Sorted(maps.Keys(r.records("conversations")))
+		var csids []int64
+		for _, id := range conversations[:8] {
+			csids = append(csids, r.records("conversations")[id].CSID)
+		}
+		_, err := r.Erase(r.Context(), Erasure{CSIDs: csids})
+		r.must(err)
+		r.equal("differences", r.differences(VerifyOptions{Dixa: true}), map[string]string{})
+		// What changes later of one is one, as long as it is not fetched.
+		var body map[string]any
+		for _, c := range r.dixa.World.Conversations() {
+			r.must(json.Unmarshal(c, &body))
+			if fmt.Sprint(int64(body["id"].(float64))) == conversations[0] {
+				break
 			}
-			return nil
-		}}}}
-		items, err := r.itemsOf(r.Context(), m, page)
-		r.must(err)
-		r.equal("items", len(items), threads)
-		if took := int64(most) - int64(before); took > 4*pageThreads*size {
-			r.Errorf("mapping %d threads of %d kB each took %d MB", threads, size/1000, took>>20)
 		}
+		body["status"], body["updated_at"] = "pending-for-long", time.Now().UnixMilli()
+		changed, err := json.Marshal(body)
+		r.must(err)
+		r.put("conversations", string(changed))
+		r.equal("differences, then", r.differences(VerifyOptions{Dixa: true}), map[string]string{"conversations " + conversations[0]: WhyChanged})
+	})
+}
+
+func TestAVerificationWithDixaGoesOnWhereItStopped(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(r *rig) {
+		r.atWork(95, 1) // four windows for each kind, and no more than a page in each
+		lift := r.plecto.Fault(plectotest.Fault{Endpoint: "registrations", Request: len(r.posts()) + 2, Count: -1, Status: 503})
+		before := r.asked()
+		if _, err := r.Verify(r.Context(), VerifyOptions{Dixa: true}); !Temporary(err) {
+			r.Errorf("the error is %v", err)
+		}
+		lift()
+		r.equal("windows asked for", r.asked()-before, 12)
+		r.equal("differences", r.differences(VerifyOptions{Dixa: true}), map[string]string{})
+		r.equal("windows asked for in all", r.asked()-before, 12)
+
+		// What was fetched between is no difference.
+		r.dixa.Fault(dixatest.Fault{Endpoint: dixatest.MessageExport, Request: len(r.exports(dixatest.MessageExport)) + 3, Count: -1, Status: 503})
+		if _, err := r.Verify(r.Context(), VerifyOptions{Dixa: true}); !Temporary(err) {
+			r.Errorf("the error is %v", err)
+		}
+		r.dixa.Heal()
+		r.put("messages", message(5, ""))
+		_, err := r.Import(r.Context(), Range{From: start, To: start.AddDate(0, 0, 95)})
+		r.must(err)
+		_, err = r.Push(r.Context(), PushOptions{})
+		r.must(err)
+		r.equal("differences after an import between", r.differences(VerifyOptions{Dixa: true}), map[string]string{})
 	})
 }

@@ -260,3 +260,66 @@ func TestWhatIsPushedWhileVerifyReadsIsNoDifference(t *testing.T) {
 		})
 	}
 }
+
+// readings are the ways in which Plecto may answer what is read, by name.
+var readings = map[string]plectotest.Behaviour{
+	"as is":                           {},
+	"values in an object":             {RowsNested: true},
+	"values hidden":                   {HideValues: true},
+	"values as text":                  {StringValues: true},
+	"nothing as an empty text":        {NullsAsEmpty: true},
+	"all of that":                     {RowsNested: true, StringValues: true, NullsAsEmpty: true, DatesNaive: true, Lists: plectotest.ListsBare, FilterExclusive: true},
+	"dates in UTC, without saying so": {DatesNaive: true},
+	"dates in Copenhagen":             {DatesNaive: true, NaiveZone: zone("Europe/Copenhagen")},
+	"dates in Kathmandu":              {DatesNaive: true, NaiveZone: zone("Asia/Kathmandu")},
+	"dates in Los Angeles":            {DatesNaive: true, NaiveZone: zone("America/Los_Angeles")},
+	"every list in an envelope":       {Lists: plectotest.ListsEnveloped},
+	"bare lists":                      {Lists: plectotest.ListsBare},
+	"bare lists without pages":        {Lists: plectotest.ListsWhole},
+	"one row a page":                  {PageSize: 1},
+	"seven rows a page":               {PageSize: 7},
+	"seven rows a page, bare":         {PageSize: 7, Lists: plectotest.ListsBare},
+	"bounds not included":             {FilterExclusive: true},
+	"bounds about the writing":        {FilterByWritten: true},
+	"bounds ignored":                  {FilterIgnored: true},
+}
+
+func TestVerifyReadsRowsHoweverPlectoShowsThem(t *testing.T) {
+	t.Parallel()
+	for name, behaviour := range some(readings) {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(r *rig) {
+				behaviour.RegistrationsPerHour, behaviour.RequestsPerHour = -1, -1
+				r.plecto.Behaviour = behaviour
+				messages := r.atWork(5, 2)[1]
+				all := r.plecto.Registrations(messages.UUID)
+				span := store.Span{From: start.Add(day), To: start.Add(4 * day)}
+				var inside []plectotest.Registration
+				for _, reg := range all {
+					if !reg.Date.Before(span.From) && reg.Date.Before(span.To) {
+						inside = append(inside, reg)
+					}
+				}
+				for _, o := range []VerifyOptions{{}, {Span: span}, {Zone: zone("Pacific/Auckland")}} {
+					v := r.verify(o)
+					r.equal("differences after a push", r.told(v), map[string]string{})
+					for _, d := range v.Days {
+						r.equal("Plecto's count of "+d.Name+" on "+d.Day, d.Plecto, d.Cache)
+					}
+				}
+
+				want := map[string]string{}
+				deleted, moved, changed := inside[0], inside[1], inside[2]
+				r.plecto.Delete(messages.UUID, deleted.ExternalID)
+				r.plecto.Edit(messages.UUID, moved.ExternalID, map[string]any{"date": moved.Date.Add(50 * time.Hour).Format(time.RFC3339)})
+				want["messages "+deleted.ExternalID], want["messages "+moved.ExternalID] = WhyDeleted, WhyEdited
+				r.plecto.Edit(messages.UUID, changed.ExternalID, map[string]any{"Direction": "sideways"})
+				if !behaviour.HideValues {
+					want["messages "+changed.ExternalID] = WhyEdited
+				}
+				r.sameDifferences("without a span", r.differences(VerifyOptions{}), want)
+				r.sameDifferences("in a span", r.differences(VerifyOptions{Span: span}), want)
+			})
+		})
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -217,5 +219,40 @@ func TestMessagesAreSentAgainWhenTheirConversationComes(t *testing.T) {
 			r.equal("the queue of "+reg.ExternalID, reg.Fields["Queue"], want)
 		}
 		r.settled()
+	})
+}
+
+func TestMappingManyRecordsHoldsFewThreads(t *testing.T) {
+	bubble(t, func(r *rig) {
+		const threads, size = 500, 100_000
+		var all []string
+		for n := range threads {
+			r.put("conversations", conversation(n+1, hour(n+1)))
+			all = append(all, message(n+1, fmt.Sprintf(`,"text":%q`, strings.Repeat("lorem ips ", size/10))))
+		}
+		r.cache(all...)
+		_, err := r.Import(r.Context(), Range{From: start, To: hour(threads + 1), Kinds: []string{"conversations"}})
+		r.must(err)
+		inUse := func() uint64 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		page, err := r.Store.RecordsBetween(r.Context(), "conversations", store.Span{}, store.Record{}, threads)
+		r.must(err)
+		before, most, mapped := inUse(), uint64(0), 0
+		m := &mapping{source: r.link("conversations"), fields: []Field{{Title: "Example", value: func(subject) any {
+			if mapped++; mapped%25 == 1 {
+				most = max(most, inUse())
+			}
+			return nil
+		}}}}
+		items, err := r.itemsOf(r.Context(), m, page)
+		r.must(err)
+		r.equal("items", len(items), threads)
+		if took := int64(most) - int64(before); took > 4*pageThreads*size {
+			r.Errorf("mapping %d threads of %d kB each took %d MB", threads, size/1000, took>>20)
+		}
 	})
 }
