@@ -2,6 +2,7 @@ package dixa
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -78,11 +79,12 @@ func (r *Record) lift(kind Kind) error {
 			return fmt.Errorf("its %s is %w", bytes.Trim(name, `"`), err)
 		}
 	}
-	if kind == Conversations && r.CSID == 0 && r.ID != "" {
-		var err error
-		if r.CSID, err = strconv.ParseInt(r.ID, 10, 64); err != nil {
+	if kind == Conversations && r.ID != "" {
+		number, err := strconv.ParseInt(r.ID, 10, 64)
+		if err != nil {
 			return errors.New("its id is not a number")
 		}
+		r.CSID = cmp.Or(r.CSID, number)
 	}
 	return nil
 }

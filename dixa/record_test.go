@@ -93,3 +93,18 @@ func TestALargeRecordIsTakenUpToTheLimit(t *testing.T) {
 		t.Errorf("%d records, %v", len(records), err)
 	}
 }
+
+// Everything that belongs to a conversation names it by number.
+func TestAConversationIsKnownByItsNumber(t *testing.T) {
+	for id, want := range map[string]dixa.Record{
+		`7`: {ID: "7", CSID: 7}, `"7"`: {ID: "7", CSID: 7},
+		`"seven"`: {ID: "seven", Bad: "its id is not a number"}, `"seven","csid":7`: {ID: "seven", CSID: 7, Bad: "its id is not a number"},
+	} {
+		element := `{"id":` + id + `,"created_at":1760000000000}`
+		for r, err := range client(t, says("["+element+"]")).Export(t.Context(), dixa.Export{Kind: dixa.Conversations, By: dixa.Created}) {
+			if err != nil || r.ID != want.ID || r.CSID != want.CSID || r.Bad != want.Bad {
+				t.Errorf("%s: %+v, %v", element, r, err)
+			}
+		}
+	}
+}

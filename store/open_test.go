@@ -282,3 +282,16 @@ func TestOpeningWaitsNoLongerThanItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatDixaHadAnonymizedBeforeTheUpgradeIsErased(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache.db")
+	must(t, os.WriteFile(path, bytes.TrimSuffix(altered(t, migratedTo(t, 2), `
+		INSERT INTO records (kind, id, csid, created_at, request, hash, revision, body) VALUES
+			('conversations', '7', 7, 1767225600000, 1, 0, 1, '{"anonymized_at":1767225700000}'),
+			('conversations', '8', 8, 1767225600000, 1, 0, 2, '{"anonymized_at":null}'),
+			('conversations', '9', 9, 1767225600000, 1, 0, 3, '{}'),
+			('messages', 'm', 10, 1767225600000, 1, 0, 4, '{"anonymized_at":1767225700000}')`), []byte("|")), 0o600))
+	csids, err := openAt(t, path).Unscrubbed(t.Context())
+	must(t, err)
+	equal(t, "conversations to scrub", csids, []int64{7})
+}

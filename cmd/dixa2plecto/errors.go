@@ -111,7 +111,7 @@ func hintFor(err error) string {
 	case errors.Is(err, bridge.ErrTitleTaken):
 		return "if it is the one meant, link it with `dixa2plecto sources link KIND UUID`; else choose another --title"
 	case errors.Is(err, bridge.ErrDifferences):
-		return "`dixa2plecto sync` brings what is pending or changed in Dixa; `dixa2plecto verify --repair` and then `push` what was changed or deleted in Plecto"
+		return "`dixa2plecto sync` brings what is pending or changed in Dixa; `dixa2plecto verify --repair` and then `push` what was changed or deleted in Plecto; `dixa2plecto push --retry-rejected` what is rejected"
 	case errors.Is(err, dixa.ErrUnauthorized):
 		return "DIXA_API_TOKEN is refused: an administrator makes a new one in Dixa under Settings, Integrations, API Tokens"
 	case forbidden(err):

@@ -1,6 +1,12 @@
 package main
 
-import "testing"
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/dixa2plecto/dixa2plecto/cmd/internal/bridge"
+)
 
 func TestTextFromElsewhereIsMadeHarmless(t *testing.T) {
 	for _, row := range []struct{ text, terminal, summary string }{
@@ -17,6 +23,23 @@ func TestTextFromElsewhereIsMadeHarmless(t *testing.T) {
 		}
 		if got := markdown(row.text); got != row.summary {
 			t.Errorf("%q becomes %q in a summary, not %q", row.text, got, row.summary)
+		}
+	}
+}
+
+func TestAnErasureSaysWhatBecameOfIt(t *testing.T) {
+	held := map[string]int{"conversations": 1}
+	for want, row := range map[string]struct {
+		removed bridge.Removed
+		failed  error
+	}{
+		"The content of 1 conversation is erased":   {removed: bridge.Removed{CSIDs: []int64{1}, Records: held}},
+		"Of 2 conversations, not all content":       {bridge.Removed{CSIDs: []int64{1, 2}, Records: held}, errors.New("503")},
+		"The cache has nothing of 1 conversation":   {removed: bridge.Removed{CSIDs: []int64{1}}},
+		"The cache has no conversation of that cus": {},
+	} {
+		if got := outcome(row.removed, row.failed); !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

@@ -273,3 +273,29 @@ func TestOfAnErasedConversationNothingUnreadableIsKept(t *testing.T) {
 		r.equal("removed then", done.Aside, 0)
 	})
 }
+
+// Whether Dixa's 90 days are an age or a span is not documented: as an age, they must not keep the rest from the cache.
+func TestOldActivitiesThatAreRefusedDoNotKeepBackTheOthers(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.Limits.DixaAPIRequestsPerSecond = 100
+		time.Sleep(time.Until(start.Add(100 * day)))
+		r.put("activities", activity(24*45), activity(24*70))
+		r.dixa.Fault(dixatest.Fault{Endpoint: dixatest.ActivityLog, Request: 1, Status: http.StatusBadRequest})
+		asked := Range{From: start, To: start.Add(90 * day), Kinds: []string{"activities"}}
+		all, err := r.Import(r.Context(), asked)
+		if !errors.Is(err, ErrTooOld) || len(all) != 1 {
+			r.Fatalf("the import: %v, %v", all, err)
+		}
+		r.equal("the import", []any{counts(all[0]), all[0].TooOld}, []any{"2 windows, 3 requests, 2 records, 2 changed, 0 aside", 1})
+		covered, err := r.Store.Coverage(r.Context(), "activities")
+		r.must(err)
+		r.equal("covered", covered, []store.Span{{From: start.Add(30 * day), To: start.Add(90 * day)}})
+
+		// Of younger ones a refusal says something else.
+		r.dixa.Fault(dixatest.Fault{Endpoint: dixatest.ActivityLog, Request: len(r.exports(dixatest.ActivityLog)) + 1, Status: http.StatusBadRequest})
+		asked.From = start.Add(60 * day)
+		if _, err := r.Import(r.Context(), asked); err == nil || errors.Is(err, ErrTooOld) {
+			r.Errorf("of younger ones: %v", err)
+		}
+	})
+}

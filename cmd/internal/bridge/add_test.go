@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -252,5 +253,37 @@ func TestALinkWithAChoiceChangesTheSourceAndOneWithoutDoesNot(t *testing.T) {
 				r.Errorf("%s is still there", name)
 			}
 		}
+	})
+}
+
+func TestWhatThisCallHasMadeNeedsNotShowItsFields(t *testing.T) {
+	for name, created := range map[string]plectotest.Created{"id": plectotest.CreatedID, "empty": plectotest.CreatedEmpty} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(r *rig) {
+				r.plecto.Behaviour = plectotest.Behaviour{HideFields: true, Created: created, RefuseInputs: []string{plectotest.NumberInput}}
+				done, err := r.Add(r.Context(), AddOptions{Kind: "messages"})
+				r.must(err)
+				r.equal("the source", []any{done.Source.UUID, done.Found, done.Source.AsText},
+					[]any{r.plecto.DataSources()[0].UUID, false, []string{"duration", "since_previous_seconds"}})
+				if _, err := r.Add(r.Context(), AddOptions{Kind: "messages", Title: "Dixa messages", Name: "again"}); !errors.Is(err, ErrTitleTaken) {
+					r.Errorf("one that may be anyone's: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestAListMayShowLessThanTheDataSourceItself(t *testing.T) {
+	bubble(t, func(r *rig) {
+		_, err := r.Add(r.Context(), AddOptions{Kind: "messages"})
+		r.must(err)
+		src, err := r.Store.Source(r.Context(), "messages")
+		r.must(err)
+		r.must(r.Store.RemoveSource(r.Context(), src))
+		list := fmt.Sprintf(`[{"uuid":%q,"title":"Dixa messages"}]`, src.UUID)
+		r.plecto.Fault(plectotest.Fault{Endpoint: "datasources", Request: 3, Status: http.StatusOK, Body: list})
+		done, err := r.Add(r.Context(), AddOptions{Kind: "messages"})
+		r.must(err)
+		r.equal("found", []any{done.Found, done.Source.UUID, len(r.plecto.DataSources())}, []any{true, src.UUID, 1})
 	})
 }

@@ -47,6 +47,8 @@ func TestFieldsAreChosenByKey(t *testing.T) {
 		{"conversations", "+queue_id,status", append(usual("conversations"), "queue_id")},
 		{"conversations", "status,+queue_id", []string{"status", "queue_id"}},
 		{"conversations", "status,closed,-status", []string{"closed"}},
+		{"conversations", "-requester_*,-nothing*", usual("conversations")},
+		{"conversations", "requester_email,status,-requester_*", []string{"status"}},
 		{"conversations", "-*_at", usual("conversations", "queued_at", "assigned_at", "closed_at", "updated_at", "last_message_created_at")},
 		{"conversations", "messages_*", []string{"messages_in", "messages_out"}},
 		{"conversations", "messages_??", []string{"messages_in"}},

@@ -42,8 +42,7 @@ func (p *pusher) look(ctx context.Context) (src store.Source, anew bool, err err
 	if p.described() {
 		return src, false, nil
 	}
-	now, account := p.tally.Source, p.account()
-	moved := now.Account != "" && now.Account != account
+	now, account, moved := p.tally.Source, p.account(), p.moved()
 	var trying patience
 	if moved {
 		trying = p.patience
@@ -81,6 +80,12 @@ func (p *pusher) look(ctx context.Context) (src store.Source, anew bool, err err
 		p.Log.Warn("the data source lacks fields, which are left out: add them in Plecto under Data sources", "source", now.Name, "fields", lacks)
 	}
 	return now, anew, nil
+}
+
+// moved reports whether the account is another than the data source was last known in.
+func (p *pusher) moved() bool {
+	known := p.tally.Source.Account
+	return known != "" && known != p.account()
 }
 
 // described reports whether there is nothing to ask of the data source.

@@ -104,6 +104,24 @@ func ofMessages(key, title string, t Type, definition string, value func(subject
 	}}
 }
 
+// usualOfConversation and moreOfConversation are what messages and activities alike take from their conversation, since
+// Plecto does not join.
+func usualOfConversation() []Field {
+	return []Field{
+		ofConversation("queue_name", "Queue", Text, "the conversation's queue"),
+		ofConversation("status", "Status", Text, "the conversation's status"),
+		ofConversation("assignee_name", "Assignee", Text, "the agent the conversation is assigned to"),
+	}
+}
+
+func moreOfConversation() []Field {
+	return []Field{
+		ofConversation("assignee_id", "Assignee id", Text, "Dixa's id of the agent the conversation is assigned to"),
+		ofConversation("queue_id", "Queue id", Text, "Dixa's id of the conversation's queue"),
+		ofConversation("tags", "Tags", Text, "the conversation's tags, with commas between"),
+	}
+}
+
 // orNone turns an empty text into no value.
 func orNone(text string) any {
 	if text == "" {

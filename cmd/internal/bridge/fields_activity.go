@@ -21,16 +21,12 @@ func activityFields() []Field {
 					return s.author.ID != ""
 				}},
 			ofConversation("initial_channel", "Channel", Text, "the channel in which the conversation began"),
-			ofConversation("queue_name", "Queue", Text, "the conversation's queue"),
-			ofConversation("status", "Status", Text, "the conversation's status"),
-			ofConversation("assignee_name", "Assignee", Text, "the agent the conversation is assigned to"),
 		),
+		usual(usualOfConversation()...),
 		[]Field{
 			ofConversation("direction", "Direction", Text, "inbound where the customer began the conversation, else outbound"),
-			ofConversation("assignee_id", "Assignee id", Text, "Dixa's id of the agent the conversation is assigned to"),
-			ofConversation("queue_id", "Queue id", Text, "Dixa's id of the conversation's queue"),
-			ofConversation("tags", "Tags", Text, "the conversation's tags, with commas between"),
 		},
+		moreOfConversation(),
 		personal(
 			ofAuthor("author_id", "Author id", "id", "Dixa's id of who did it, agent or customer"),
 			ofAuthor("author_name", "Author", "name", "who did it, agent or customer"),

@@ -17,15 +17,9 @@ func messageFields() []Field {
 				func(s subject) any { return s.turn().firstReply }),
 			Field{Key: "agent_name", Title: "Agent", Type: Text, Definition: "the agent who wrote it, found by e-mail; empty for customers and automated messages",
 				value: func(s subject) any { return orNone(s.author.Name) }},
-			ofConversation("queue_name", "Queue", Text, "the conversation's queue"),
-			ofConversation("status", "Status", Text, "the conversation's status"),
-			ofConversation("assignee_name", "Assignee", Text, "the agent the conversation is assigned to"),
 		),
-		[]Field{
-			ofConversation("assignee_id", "Assignee id", Text, "Dixa's id of the agent the conversation is assigned to"),
-			ofConversation("queue_id", "Queue id", Text, "Dixa's id of the conversation's queue"),
-			ofConversation("tags", "Tags", Text, "the conversation's tags, with commas between"),
-		},
+		usual(usualOfConversation()...),
+		moreOfConversation(),
 		personal(
 			taken("text", "Text", Text, "what was written"),
 			taken("author_name", "Author", Text, "who wrote it, agent or customer"),

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 
 	"github.com/dixa2plecto/dixa2plecto/plecto/plectotest"
@@ -155,4 +156,33 @@ func TestADeletedDataSourceIsNamedAsOne(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestAConfirmedTargetGetsEverythingAnewThoughNothingIsPending(t *testing.T) {
+	bubble(t, func(r *rig) {
+		src := r.link("messages")
+		r.cache(messages(0, 3)...)
+		r.pushed()
+		r.elsewhere("Sales")
+		pushed, err := r.Push(r.Context(), PushOptions{ConfirmTarget: src.Name})
+		r.must(err)
+		r.equal("the push", tally(pushed[0]), "3 sent, 0 unchanged, 0 rejected, 1 requests")
+	})
+}
+
+func TestVerifyTellsAnotherOrADeletedDataSourceFromOneWithDifferences(t *testing.T) {
+	bubble(t, func(r *rig) {
+		src := r.link("messages", plectotest.Field{Name: "Channel"})
+		r.cache(messages(0, 3)...)
+		r.pushed()
+		r.plecto.RemoveDataSource(src.UUID)
+		r.plecto.Fault(plectotest.Fault{Endpoint: "registrations", Count: -1, Status: http.StatusBadRequest})
+		if _, err := r.Verify(r.Context(), VerifyOptions{}); !errors.Is(err, ErrGone) {
+			r.Errorf("a deleted one: %v", err)
+		}
+		r.elsewhere("Sales")
+		if _, err := r.Verify(r.Context(), VerifyOptions{Repair: true}); !errors.Is(err, ErrElsewhere) {
+			r.Errorf("another one: %v", err)
+		}
+	})
 }

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -67,9 +68,18 @@ func (p *againstPlecto) prepare(ctx context.Context) (Price, error) {
 // read: accepted rows that are not in it are asked for one by one as long as that takes less than a list, and else the
 // list is read again, once and without bounds. What neither list has is not there.
 func (p *againstPlecto) run(ctx context.Context) error {
+	target := p.pusher(PushOptions{}, p.source)
+	if target.moved() {
+		if _, _, err := target.look(ctx); err != nil {
+			return err
+		}
+	}
 	var doubtful int
 	for {
 		err := p.list(ctx)
+		if errors.Is(err, plecto.ErrRefused) || errors.Is(err, plecto.ErrNotFound) {
+			return target.gone(ctx, err)
+		}
 		if err == nil {
 			doubtful, err = p.doubtful(ctx)
 		}
