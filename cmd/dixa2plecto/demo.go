@@ -65,7 +65,7 @@ type demoSource struct{ kind, uuid string }
 // The simulated Dixa holds three windows, with so many conversations on an ordinary day.
 const (
 	demoDays   = 90
-	demoPerDay = 20
+	demoPerDay = 8
 )
 
 func newDemo(now time.Time, perDay int) (d *demo, err error) {

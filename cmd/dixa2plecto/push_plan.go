@@ -140,7 +140,7 @@ func (a *app) printPlanned(p bridge.Plan) error {
 	}
 	if len(p.Members.Days) > 0 {
 		most := slices.MaxFunc(p.Members.Days, func(a, b bridge.MemberDay) int { return a.Members - b.Members })
-		fmt.Fprintf(a.stdout, "  adds up to %s distinct members to a day (%s), which is what Plecto bills by\n", thousands(most.Members), most.Day)
+		fmt.Fprintf(a.stdout, "  adds up to %s to a day (%s), which is what Plecto bills by\n", counted(most.Members, "distinct member"), most.Day)
 	}
 	for _, s := range p.Samples {
 		if err := a.printSample(s); err != nil {
