@@ -157,7 +157,7 @@ func outcome(e bridge.Removed, failed error) string {
 	case len(e.CSIDs) == 0:
 		return "The cache has no conversation of that customer. Any from before this moment comes without content."
 	case records == 0:
-		return "The cache has nothing of " + conversations + ": what comes of it comes without content, and Plecto is reached then."
+		return "The cache has nothing of " + conversations + ": what comes later comes without content, and Plecto is reached then."
 	}
-	return "The content of " + conversations + " is erased; what comes of it later comes without."
+	return "The content of " + conversations + " is erased; what comes later comes without."
 }
