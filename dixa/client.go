@@ -1,5 +1,6 @@
 // Package dixa reads a Dixa organisation: the Exports API, which gives conversations and messages as one JSON array a
-// request, and of the Dixa API the activity log, which comes in pages, and the few calls that go with them.
+// request, and of the Dixa API the activity log, which comes in pages, and the few calls that go with them. It also
+// subscribes to Dixa's webhooks, verifies them and reads the events in them.
 //
 // Every method makes one request and does not try again: when to ask, and how often, is the caller's to decide. The
 // errors tell what the caller needs for that: see [ErrUnavailable], [ErrBroken], [ErrThrottled] and [Error].
@@ -97,24 +98,55 @@ func (c Config) client(baseURL, authorization string) *resty.Client {
 		SetLogger(discard{})
 }
 
-// get makes one request and returns its body when the status is 200. The watch is running; the caller stops it, which
-// also closes the body.
-func (c *Client) get(ctx context.Context, client *resty.Client, what, path string, query map[string]string) (*watch, error) {
+// A request is one to either of the APIs.
+type request struct {
+	method string // GET when empty
+	what   string // what is asked for or changed, in errors
+	path   string
+	query  map[string]string
+	body   any // sent as JSON, unless it is nil
+	// private: what is sent or comes back holds secrets. Of the reply an error tells the message alone, if it has one, and
+	// none of secrets in it.
+	private bool
+	secrets []string
+}
+
+// doing says what a request is for, in errors.
+func (r request) doing() string {
+	switch r.method {
+	case http.MethodPost:
+		return "creating"
+	case http.MethodPatch:
+		return "changing"
+	case http.MethodDelete:
+		return "deleting"
+	}
+	return "asking for"
+}
+
+// do makes one request and returns the body of the reply when the status is 200, or for anything but a GET another
+// success. The watch is running; the caller stops it, which also closes the body.
+func (c *Client) do(ctx context.Context, client *resty.Client, r request) (*watch, error) {
+	method := cmp.Or(r.method, http.MethodGet)
 	w := newWatch(ctx, c.answer)
 	began := time.Now()
-	resp, err := client.R().SetContext(w.ctx).SetQueryParams(query).Get(path)
+	req := client.R().SetContext(w.ctx).SetQueryParams(r.query)
+	if r.body != nil {
+		req.SetHeader("Content-Type", "application/json").SetBody(r.body)
+	}
+	resp, err := req.Execute(method, r.path)
 	if err != nil {
 		err = w.cause(err)
 		w.stop()
-		c.log.DebugContext(ctx, "dixa", "request", path, "took", time.Since(began), "error", err)
-		return nil, fmt.Errorf("dixa: asking for %s: %w", what, unreachable(ctx, err))
+		c.log.DebugContext(ctx, "dixa", "request", method+" "+r.path, "took", time.Since(began), "error", err)
+		return nil, fmt.Errorf("dixa: %s %s: %w", r.doing(), r.what, unreachable(ctx, err))
 	}
-	c.log.DebugContext(ctx, "dixa", "request", path, "status", resp.StatusCode(), "took", time.Since(began))
+	c.log.DebugContext(ctx, "dixa", "request", method+" "+r.path, "status", resp.StatusCode(), "took", time.Since(began))
 	w.timer.Stop()
 	w.body, w.idle, w.timer = resp.RawBody(), c.idle, w.after(c.idle)
-	if resp.StatusCode() != http.StatusOK {
+	if ok := method != http.MethodGet && resp.StatusCode()/100 == 2; !ok && resp.StatusCode() != http.StatusOK {
 		defer w.stop()
-		return nil, fmt.Errorf("dixa: asking for %s: %w", what, c.refusal(resp.RawResponse, w))
+		return nil, fmt.Errorf("dixa: %s %s: %w", r.doing(), r.what, c.refusal(r, resp.RawResponse, w))
 	}
 	return w, nil
 }
@@ -122,22 +154,28 @@ func (c *Client) get(ctx context.Context, client *resty.Client, what, path strin
 // maxReply is the most that a call of the Dixa API may answer: more is as good as an answer that breaks off.
 const maxReply = 16 << 20
 
-// call makes one request to the Dixa API and decodes its reply.
-func (c *Client) call(ctx context.Context, what, path string, query map[string]string, reply any) error {
-	w, err := c.get(ctx, c.api, what, path, query)
+// call makes one request to the Dixa API and decodes its reply. Where reply is nil, an empty one or any JSON will do.
+func (c *Client) call(ctx context.Context, r request, reply any) error {
+	w, err := c.do(ctx, c.api, r)
 	if err != nil {
 		return err
 	}
 	defer w.stop()
 	body, err := io.ReadAll(io.LimitReader(w, maxReply+1))
 	if err != nil {
-		return fmt.Errorf("dixa: reading %s: %w", what, err)
+		return fmt.Errorf("dixa: reading %s: %w", r.what, err)
 	}
 	if len(body) > maxReply {
-		return fmt.Errorf("dixa: reading %s: %w: it is longer than %d MiB", what, ErrBroken, maxReply>>20)
+		return fmt.Errorf("dixa: reading %s: %w: it is longer than %d MiB", r.what, ErrBroken, maxReply>>20)
+	}
+	if reply == nil {
+		if len(body) == 0 {
+			return nil
+		}
+		reply = new(json.RawMessage)
 	}
 	if err := json.Unmarshal(body, reply); err != nil {
-		return fmt.Errorf("dixa: reading %s: %w: not what was asked for, but %s", what, ErrUnavailable, c.form(body))
+		return fmt.Errorf("dixa: reading %s: %w: not what was asked for, but %s", r.what, ErrUnavailable, c.form(r, body))
 	}
 	return nil
 }

@@ -19,7 +19,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// What became of a request that did not succeed. Trouble of these kinds may pass, and asking again is harmless.
+// What became of a request that did not succeed. Trouble of these kinds may pass, and asking again is harmless, but for
+// [Client.CreateWebhook].
 var (
 	// ErrUnavailable: no answer, or one that says that the service has trouble (408, 5xx, a page that is not JSON).
 	ErrUnavailable = errors.New("the service is not available")
@@ -34,14 +35,16 @@ var (
 var (
 	// ErrUnauthorized: 401 or 403, the token is not accepted.
 	ErrUnauthorized = errors.New("the credentials are refused")
+	// ErrNotFound: 404, there is no such thing.
+	ErrNotFound = errors.New("it does not exist")
 	// ErrRedirected: the address answers with a redirect, which is not followed.
 	ErrRedirected = errors.New("the address redirects elsewhere")
 )
 
-// An Error is a reply with a status that is not 200. It unwraps to one of the errors above where one fits.
+// An Error is a reply with a status that is no success. It unwraps to one of the errors above where one fits.
 type Error struct {
 	Status int
-	// Message is what the reply says, shortened; never the token, which a server might echo. Of a 2xx, which may be about
+	// Message is what the reply says, shortened; never a credential, which a server might echo. Of a 2xx, which may be about
 	// customers, it is the form alone.
 	Message string
 	// RetryAfter is how long Dixa asks to wait; 0 where it does not say.
@@ -60,6 +63,8 @@ func (e *Error) Unwrap() error {
 	switch {
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
 		return ErrUnauthorized
+	case e.Status == http.StatusNotFound:
+		return ErrNotFound
 	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusServiceUnavailable && e.RetryAfter > 0:
 		return ErrThrottled
 	case e.Status == http.StatusRequestTimeout, e.Status >= 500:
@@ -74,14 +79,14 @@ func (e *Error) Unwrap() error {
 // and to be found.
 const maxQuoted = 4096
 
-// refusal turns a reply that is not 200 into an Error. Dixa documents no error bodies for exports, so any will do.
-func (c *Client) refusal(resp *http.Response, body io.Reader) error {
+// refusal turns a reply that is no success into an Error. Dixa documents no error bodies for exports, so any will do.
+func (c *Client) refusal(r request, resp *http.Response, body io.Reader) error {
 	text, _ := io.ReadAll(io.LimitReader(body, maxQuoted))
 	message := c.excerpt
 	if resp.StatusCode/100 == 2 {
 		message = c.form
 	}
-	e := &Error{Status: resp.StatusCode, Message: message(text), RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	e := &Error{Status: resp.StatusCode, Message: message(r, text), RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	if e.Unwrap() == ErrRedirected {
 		if to, err := resp.Location(); err == nil {
 			e.Message = "to " + to.Host
@@ -103,14 +108,27 @@ func retryAfter(header string, now time.Time) time.Duration {
 }
 
 // excerpt returns the message of an error body, or the beginning of whatever it is, in one line.
-func (c *Client) excerpt(body []byte) string {
+func (c *Client) excerpt(r request, body []byte) string {
 	var said struct{ Message string }
-	text := string(body)
-	if json.Unmarshal(body, &said) == nil && said.Message != "" {
-		text = said.Message
+	switch err := json.Unmarshal(body, &said); {
+	case err == nil && said.Message != "":
+		return c.line(said.Message, r.secrets...)
+	case r.private && len(body) > 0:
+		return c.form(r, body)
 	}
-	if c.token != "" {
-		text = strings.ReplaceAll(text, c.token, "***")
+	return c.line(string(body))
+}
+
+// line shortens a text to one line, without the token and other secrets that a server might echo.
+func (c *Client) line(text string, secrets ...string) string {
+	for _, secret := range append(secrets, c.token) {
+		if secret == "" {
+			continue
+		}
+		// It may be in a JSON text that the text holds, with escapes for the sake of HTML or without.
+		escaped, _ := json.Marshal(secret)
+		quoted, _ := jsontext.AppendQuote(nil, secret)
+		text = strings.NewReplacer(secret, "***", string(escaped[1:len(escaped)-1]), "***", string(quoted[1:len(quoted)-1]), "***").Replace(text)
 	}
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	if runes := []rune(text); len(runes) > 200 {
@@ -119,11 +137,11 @@ func (c *Client) excerpt(body []byte) string {
 	return strings.ToValidUTF8(text, "?")
 }
 
-// form says what a success is that is not what was asked for, as far as it was read. Only a page is quoted, in which a
+// form says what a reply is that is not what was asked for, as far as it was read. Only a page is quoted, in which a
 // proxy speaks in Dixa's place: anything else may be about customers.
-func (c *Client) form(body []byte) string {
-	if bytes.HasPrefix(bytes.TrimLeft(body, "\ufeff \t\r\n"), []byte("<")) {
-		return c.excerpt(body)
+func (c *Client) form(r request, body []byte) string {
+	if !r.private && bytes.HasPrefix(bytes.TrimLeft(body, "\ufeff \t\r\n"), []byte("<")) {
+		return c.line(string(body))
 	}
 	kind := "text"
 	switch jsontext.Value(body).Kind() {

@@ -22,7 +22,7 @@ import (
 
 // kinds returns which of the package's errors an error is.
 func kinds(err error) (all []error) {
-	for _, kind := range []error{dixa.ErrUnavailable, dixa.ErrBroken, dixa.ErrThrottled, dixa.ErrUnauthorized, dixa.ErrRedirected} {
+	for _, kind := range []error{dixa.ErrUnavailable, dixa.ErrBroken, dixa.ErrThrottled, dixa.ErrUnauthorized, dixa.ErrNotFound, dixa.ErrRedirected} {
 		if errors.Is(err, kind) {
 			all = append(all, kind)
 		}
@@ -44,7 +44,7 @@ func TestEachStatusIsOneKindOfError(t *testing.T) {
 		{400, 7, nil},
 		{401, 7, []error{dixa.ErrUnauthorized}},
 		{403, 7, []error{dixa.ErrUnauthorized}},
-		{404, 7, nil},
+		{404, 7, []error{dixa.ErrNotFound}},
 		{408, 7, []error{dixa.ErrUnavailable}},
 		{422, 7, nil},
 		{429, 7, []error{dixa.ErrThrottled}},

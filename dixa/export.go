@@ -37,13 +37,18 @@ type Export struct {
 	Kind   Kind
 	By     By
 	Window Window
+	// CSIDs ask for these conversations, whatever their times: By and Window count for nothing then. How many Dixa takes at
+	// once is not documented.
+	CSIDs []int64
 }
 
 func (e Export) path() (string, error) {
-	switch e.Kind {
-	case Conversations:
+	switch {
+	case e.Kind == Conversations:
 		return "/conversation_export", nil
-	case Messages:
+	case e.Kind == Messages && len(e.CSIDs) > 0:
+		return "", fmt.Errorf("dixa: asking for %s: they are not exported by conversation", e.Kind)
+	case e.Kind == Messages:
 		return "/message_export", nil
 	}
 	return "", fmt.Errorf("dixa: asking for %s: they are not exported", e.Kind)
@@ -52,6 +57,13 @@ func (e Export) path() (string, error) {
 // query gives the bounds in Unix milliseconds, one wider than the window at each end: whether they are inclusive is not
 // documented, and this is whole either way.
 func (e Export) query() map[string]string {
+	if len(e.CSIDs) > 0 {
+		var list []byte
+		for _, csid := range e.CSIDs {
+			list = append(strconv.AppendInt(list, csid, 10), ',')
+		}
+		return map[string]string{"csids": string(list[:len(list)-1])}
+	}
 	return map[string]string{
 		string(e.By) + "_after":  strconv.FormatInt(e.Window.From.UnixMilli()-1, 10),
 		string(e.By) + "_before": strconv.FormatInt(e.Window.To.UnixMilli()+1, 10),
@@ -61,8 +73,8 @@ func (e Export) query() map[string]string {
 // MaxRecord is the most bytes that one record may have; a larger one ends the export with an error.
 const MaxRecord = 16 << 20
 
-// Export asks for one window and yields its records as they arrive, in no order, some perhaps twice and some from just
-// outside the window. At most one record is in memory at a time, whose Body is valid until the next.
+// Export asks for one window, or for some conversations, and yields the records as they arrive, in no order, some perhaps
+// twice and some from just outside the window. At most one record is in memory at a time, whose Body is valid until the next.
 //
 // The sequence ends without an error only after the closing bracket of the array was read: then nothing is missing.
 // Otherwise it ends with the error, after whatever records had come. It can be walked once.
@@ -73,7 +85,7 @@ func (c *Client) Export(ctx context.Context, e Export) iter.Seq2[Record, error] 
 			yield(Record{}, err)
 			return
 		}
-		w, err := c.get(ctx, c.exports, string(e.Kind), path, e.query())
+		w, err := c.do(ctx, c.exports, request{what: string(e.Kind), path: path, query: e.query()})
 		if err != nil {
 			yield(Record{}, err)
 			return
@@ -95,7 +107,7 @@ func (c *Client) decode(body io.Reader, kind Kind, yield func(Record, error) boo
 			return r.cut(err)
 		}
 		io.CopyN(io.Discard, r, maxQuoted) // for the head
-		return fmt.Errorf("%w: not a JSON array, but %s", ErrUnavailable, c.form(r.head))
+		return fmt.Errorf("%w: not a JSON array, but %s", ErrUnavailable, c.form(request{}, r.head))
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return r.cut(err)

@@ -3,8 +3,11 @@ package dixa_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,6 +37,50 @@ func TestBoundsAreAMillisecondWiderThanTheWindow(t *testing.T) {
 		all := s.Requests()
 		if r := all[len(all)-1]; r.Path+"?"+r.Query != row.want || r.Auth != "Bearer" {
 			t.Errorf("asked %s?%s with %s, want %s", r.Path, r.Query, r.Auth, row.want)
+		}
+	}
+}
+
+func TestConversationsAreAskedForByNumberWithoutBounds(t *testing.T) {
+	world := dixatest.NewWorld(dixatest.Team{Seed: 1, From: day.From, To: day.To})
+	s := &dixatest.Server{World: world}
+	c := client(t, s)
+	all, err := read(t, c.Export(t.Context(), dixa.Export{Kind: dixa.Conversations, By: dixa.Created, Window: day}))
+	if err != nil || len(all) < 3 {
+		t.Fatalf("%d conversations, %v", len(all), err)
+	}
+	want := []int64{all[0].CSID, all[1].CSID, all[2].CSID}
+	for _, e := range []dixa.Export{
+		{Kind: dixa.Conversations, CSIDs: want},
+		{Kind: dixa.Conversations, CSIDs: want, By: dixa.Updated, Window: day},
+		{Kind: dixa.Conversations, CSIDs: want[:1]},
+		{Kind: dixa.Conversations, CSIDs: append(want, 1<<30)},
+	} {
+		records, err := read(t, c.Export(t.Context(), e))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []int64
+		for _, r := range records {
+			got = append(got, r.CSID)
+		}
+		slices.Sort(got)
+		if expected := slices.Sorted(slices.Values(want[:min(len(want), len(e.CSIDs))])); !slices.Equal(got, expected) {
+			t.Errorf("%d came for %d", got, e.CSIDs)
+		}
+		asked := s.Requests()[len(s.Requests())-1]
+		query, err := url.ParseQuery(asked.Query)
+		if list := strings.Trim(strings.ReplaceAll(fmt.Sprint(e.CSIDs), " ", ","), "[]"); err != nil || len(query) != 1 || query.Get("csids") != list {
+			t.Errorf("asked %s for %d (%v)", asked.Query, e.CSIDs, err)
+		}
+	}
+}
+
+func TestOnlyConversationsAreAskedForByNumber(t *testing.T) {
+	c := client(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request was made") }))
+	for _, kind := range []dixa.Kind{dixa.Messages, dixa.Activities} {
+		if records, err := read(t, c.Export(t.Context(), dixa.Export{Kind: kind, By: dixa.Created, Window: day, CSIDs: []int64{1}})); err == nil || kinds(err) != nil {
+			t.Errorf("%d %s, %v", len(records), kind, err)
 		}
 	}
 }

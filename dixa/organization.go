@@ -12,7 +12,7 @@ type Organization struct {
 // Organization asks for the token's organisation: the cheapest way to see that the token is accepted.
 func (c *Client) Organization(ctx context.Context) (Organization, error) {
 	var reply struct{ Data Organization }
-	err := c.call(ctx, "the organization", "/organization", nil, &reply)
+	err := c.call(ctx, request{what: "the organization", path: "/organization"}, &reply)
 	return reply.Data, err
 }
 

@@ -25,7 +25,7 @@ func page[T any](ctx context.Context, c *Client, what, path string, query map[st
 		Data []T
 		Meta struct{ Next string }
 	}
-	if err := c.call(ctx, what, path, query, &reply); err != nil {
+	if err := c.call(ctx, request{what: what, path: path, query: query}, &reply); err != nil {
 		return nil, "", err
 	}
 	if reply.Data == nil {

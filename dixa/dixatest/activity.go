@@ -60,16 +60,19 @@ func (s *story) log(at int64, kind string, by *author, with attributes) {
 // logMessages adds the activities that messages are.
 func (s *story) logMessages() {
 	for i := range s.messages {
-		m := &s.messages[i]
-		kind := "MessageAddedByAgent"
-		switch {
-		case m.by == nil:
-			kind = "ConversationAutoreplySent"
-		case m.by == s.customer:
-			kind = "MessageAddedByCustomer"
-		}
-		s.log(m.CreatedAt, kind, m.by, attributes{MessageID: m.ID})
+		s.logMessage(&s.messages[i])
 	}
+}
+
+func (s *story) logMessage(m *message) {
+	kind := "MessageAddedByAgent"
+	switch m.by {
+	case nil:
+		kind = "ConversationAutoreplySent"
+	case s.customer:
+		kind = "MessageAddedByCustomer"
+	}
+	s.log(m.CreatedAt, kind, m.by, attributes{MessageID: m.ID})
 }
 
 // logAssignment adds how a conversation that has waited since then came to its

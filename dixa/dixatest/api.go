@@ -7,9 +7,11 @@ import (
 	"net/url"
 )
 
+const organizationID = "7d4f2a10-5c1e-4b7a-9e55-0c2b6a9d1e01"
+
 func (s *Server) organization(out *reply) {
 	out.json(http.StatusOK, map[string]any{"data": map[string]string{
-		"id": "7d4f2a10-5c1e-4b7a-9e55-0c2b6a9d1e01", "name": "Example Nordic", "subdomain": "example-nordic", "status": "Active",
+		"id": organizationID, "name": teamName, "subdomain": "example-nordic", "status": "Active",
 	}})
 	out.whole()
 }

@@ -52,6 +52,48 @@ type Behaviour struct {
 	AgentsPerPage, ActivitiesPerPage int
 	// LastPage is how the last page of a list says that no other follows.
 	LastPage LastPage
+
+	// Webhooks are the points about subscriptions and their deliveries.
+	Webhooks WebhookBehaviour
+}
+
+// WebhookBehaviour holds the points about webhooks on which Dixa's documentation
+// is silent or leaves a choice. The zero value delivers every event once, at
+// once, and does not try again.
+type WebhookBehaviour struct {
+	// RequireCustomHeaders answers 400 where a new subscription has no
+	// customHeaders: the reference marks them as required, clients do without.
+	RequireCustomHeaders bool
+	// OmitSecret leaves secretKey out of the replies to POST and PATCH, so that it
+	// is to be had by GET alone.
+	OmitSecret bool
+	// WholePatch answers 400 where a PATCH lacks what a POST must have.
+	WholePatch bool
+
+	// OldUsers shows people as in 2023: with their roles, without user_type.
+	OldUsers bool
+	// DuplicateEvery delivers every n-th event twice to each subscription. 0
+	// duplicates none.
+	DuplicateEvery int
+	// LoseEvery never delivers every n-th event. 0 loses none.
+	LoseEvery int
+	// LateBy is how late a delivery may be, each by a time drawn from Seed, so that
+	// the order changes. 0 delivers at once.
+	LateBy time.Duration
+	Seed   uint64
+	// Retries is how often a delivery is tried again that is answered other than
+	// with 2xx, or not at all, each RetryWait (a second when zero) after the last.
+	Retries   int
+	RetryWait time.Duration
+	// RestampRetries signs each retry anew, with its own time and the secret of
+	// then. By default a retry repeats the first signature.
+	RestampRetries bool
+	// InFlight is how many deliveries are under way at once at most: 8 when zero.
+	// Deliveries that are due begin in the order of their events; at 1 they also
+	// arrive in it.
+	InFlight int
+	// Timeout is how long a receiver has to answer: ten seconds when zero.
+	Timeout time.Duration
 }
 
 // RetryAfter is the form of a Retry-After header.

@@ -7,6 +7,37 @@ import (
 	"unicode"
 )
 
+// cast is who and what an organisation's conversations are made of.
+type cast struct {
+	staff     []person // the one who left is the last
+	customers []person
+	queueIDs  [len(queueNames)]string
+	tags      map[string]tag
+	fields    map[string]string // ids of custom fields, by identifier
+	pages     map[string]string // ids of widgets, pages and lines, by name
+}
+
+func newCast(rng *rand.Rand, customers int) *cast {
+	c := &cast{staff: newStaff(rng), customers: newCustomers(rng, customers), tags: map[string]tag{}}
+	for i := range c.queueIDs {
+		c.queueIDs[i] = uuid(rng)
+	}
+	for _, name := range tagNames {
+		c.tags[name] = tag{ID: uuid(rng), Name: name, Deactivated: name == retiredTag}
+	}
+	c.fields = newIDs(rng, "order_number", "products", "legacy_segment")
+	c.pages = newIDs(rng, widgetName, facebookPage)
+	return c
+}
+
+func newIDs(rng *rand.Rand, names ...string) map[string]string {
+	ids := map[string]string{}
+	for _, name := range names {
+		ids[name] = uuid(rng)
+	}
+	return ids
+}
+
 // person is somebody in a conversation.
 type person struct {
 	id, name, email, phone string

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,15 +19,10 @@ const firstCSID = 46000
 // random numbers.
 type generator struct {
 	calendar
-	team      Team
-	rng       *rand.Rand
-	aside     *rand.Rand // for activities: without them the rest would be the same
-	staff     []person   // the one who left is the last
-	customers []person
-	queueIDs  [len(queueNames)]string
-	tags      map[string]tag
-	fields    map[string]string // ids of custom fields, by identifier
-	pages     map[string]string // ids of widgets, pages and lines, by name
+	*cast
+	team  Team
+	rng   *rand.Rand
+	aside *rand.Rand // for activities: without them the rest would be the same
 
 	csid  int64
 	w     *World
@@ -35,40 +31,24 @@ type generator struct {
 }
 
 func newGenerator(t Team) *generator {
-	g := &generator{calendar: newCalendar(), team: t, rng: rand.New(rand.NewPCG(t.Seed, 0xd1aa)), aside: rand.New(rand.NewPCG(t.Seed, 0x10c)), csid: firstCSID, w: new(World)}
-	g.staff = newStaff(g.rng)
-	g.customers = newCustomers(g.rng, 40+10*t.ConversationsPerDay)
-	for i := range g.queueIDs {
-		g.queueIDs[i] = uuid(g.rng)
+	g := &generator{
+		calendar: newCalendar(), team: t, csid: firstCSID, w: new(World),
+		rng: rand.New(rand.NewPCG(t.Seed, 0xd1aa)), aside: rand.New(rand.NewPCG(t.Seed, 0x10c)),
 	}
-	g.tags = map[string]tag{}
-	for _, name := range tagNames {
-		g.tags[name] = tag{ID: uuid(g.rng), Name: name, Deactivated: name == retiredTag}
-	}
-	g.fields = g.ids("order_number", "products", "legacy_segment")
-	g.pages = g.ids(widgetName, facebookPage)
-	g.coder = json.NewEncoder(&g.buf)
-	g.coder.SetEscapeHTML(false)
+	g.cast = newCast(g.rng, 40+10*t.ConversationsPerDay)
+	g.w.cast = g.cast
+	g.coder = g.newCoder()
 	return g
 }
 
-func (g *generator) ids(names ...string) map[string]string {
-	ids := map[string]string{}
-	for _, name := range names {
-		ids[name] = uuid(g.rng)
-	}
-	return ids
+func (g *generator) newCoder() *json.Encoder {
+	coder := json.NewEncoder(&g.buf)
+	coder.SetEscapeHTML(false)
+	return coder
 }
 
 func (g *generator) world() *World {
-	for _, p := range g.staff[:len(g.staff)-1] {
-		first, last, _ := bytes.Cut([]byte(p.name), []byte(" "))
-		body := g.encode(agent{
-			ID: p.id, CreatedAt: g.team.From.AddDate(-1, 0, 0).UTC().Format(time.RFC3339), DisplayName: p.name, Email: p.email,
-			PhoneNumber: p.phone, FirstName: string(first), LastName: string(last), Roles: []string{"Agent"},
-		})
-		g.w.agents.rows = append(g.w.agents.rows, row{id: p.id, body: body})
-	}
+	g.w.agents.rows = g.agents()
 	for _, begin := range g.beginnings() {
 		g.csid += 1 + g.rng.Int64N(3)
 		newStory(g, begin).tell()
@@ -77,6 +57,18 @@ func (g *generator) world() *World {
 	slices.SortFunc(g.w.activities.rows, byCreation)
 	slices.SortFunc(g.w.agents.rows, byCreation)
 	return g.w
+}
+
+// agents are the rows of those who have not left.
+func (g *generator) agents() (rows []row) {
+	for _, p := range g.staff[:len(g.staff)-1] {
+		first, last, _ := strings.Cut(p.name, " ")
+		rows = append(rows, row{id: p.id, body: g.encode(agent{
+			ID: p.id, CreatedAt: g.team.From.AddDate(-1, 0, 0).UTC().Format(time.RFC3339), DisplayName: p.name, Email: p.email,
+			PhoneNumber: p.phone, FirstName: first, LastName: last, Roles: []string{"Agent"},
+		})})
+	}
+	return rows
 }
 
 // beginning is a conversation about to happen.
@@ -159,6 +151,16 @@ func (g *generator) encode(v any) []byte {
 
 // add puts a finished conversation, its messages and its activities into the world.
 func (g *generator) add(c *conversation, messages []message, activities []activity) {
+	g.w.conversations.rows = append(g.w.conversations.rows, g.conversationRow(c))
+	for i := range messages {
+		g.w.messages.rows = append(g.w.messages.rows, g.messageRow(&messages[i]))
+	}
+	for i := range activities {
+		g.w.activities.rows = append(g.w.activities.rows, g.activityRow(&activities[i]))
+	}
+}
+
+func (g *generator) conversationRow(c *conversation) row {
 	r := row{id: strconv.FormatInt(c.ID, 10), csid: c.ID, created: c.CreatedAt, updated: c.UpdatedAt, body: g.encode(c)}
 	if c.ClosedAt != nil {
 		r.closed = *c.ClosedAt
@@ -166,13 +168,13 @@ func (g *generator) add(c *conversation, messages []message, activities []activi
 	if c.LastMessageCreatedAt != nil {
 		r.lastMessage = *c.LastMessageCreatedAt
 	}
-	g.w.conversations.rows = append(g.w.conversations.rows, r)
-	for i := range messages {
-		m := &messages[i]
-		g.w.messages.rows = append(g.w.messages.rows, row{id: m.ID, csid: m.CSID, created: m.CreatedAt, body: g.encode(m)})
-	}
-	for i := range activities {
-		a := &activities[i]
-		g.w.activities.rows = append(g.w.activities.rows, row{id: a.ID, created: a.at, body: g.encode(a)})
-	}
+	return r
+}
+
+func (g *generator) messageRow(m *message) row {
+	return row{id: m.ID, csid: m.CSID, created: m.CreatedAt, body: g.encode(m)}
+}
+
+func (g *generator) activityRow(a *activity) row {
+	return row{id: a.ID, created: a.at, body: g.encode(a)}
 }

@@ -14,6 +14,10 @@ const (
 	Organization       = "organization"
 	Agents             = "agents"
 	ActivityLog        = "activitylog"
+	Webhooks           = "webhooks"        // the list, and where a subscription is made
+	Webhook            = "webhook"         // one subscription
+	DeliveryStatus     = "delivery-status" // of one subscription
+	DeliveryLog        = "delivery-log"    // of one subscription and event
 )
 
 // Request is one entry of a server's log.
@@ -47,6 +51,16 @@ func endpointOf(path string) string {
 		return Agents
 	case "/v1/conversations/activitylog":
 		return ActivityLog
+	case "/v1/webhooks":
+		return Webhooks
+	}
+	switch _, rest := webhookPath(path); {
+	case rest == "":
+		return Webhook
+	case rest == "delivery-status":
+		return DeliveryStatus
+	case strings.HasPrefix(rest, logsPrefix):
+		return DeliveryLog
 	}
 	return ""
 }

@@ -73,9 +73,13 @@ func (q query) span() (widest time.Duration) {
 // longestLog is what the bounds of the activity log may span at most.
 const longestLog = 90 * 24 * time.Hour
 
-// invalidValue is what the Dixa API says of a query.
+// What the Dixa API says of requests that it cannot take.
 // https://docs.dixa.io/openapi/dixa-api
-const invalidValue = "Invalid value in request"
+const (
+	invalidValue    = "Invalid value in request"
+	decodingFailure = "Decoding failure in request"
+	notFound        = "The requested resource could not be found"
+)
 
 // parse reads the query of an export or of the activity log. Other endpoints
 // have none.

@@ -5,15 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
 // Server is a simulated Dixa: the Exports API at /v1/conversation_export and
-// /v1/message_export, and of the Dixa API /v1/organization, /v1/agents and
-// /v1/conversations/activitylog. Set the fields before the first request. A
-// server mounted under a prefix wants http.StripPrefix.
+// /v1/message_export, and of the Dixa API /v1/organization, /v1/agents,
+// /v1/conversations/activitylog and /v1/webhooks with what is below it. What Emit
+// is told it delivers to the subscriptions; a server that has emitted wants Close.
+// Set the fields before the first request. A server mounted under a prefix wants
+// http.StripPrefix.
 type Server struct {
 	// World is what the server answers from. Nil is an empty one.
 	World *World
@@ -23,6 +26,9 @@ type Server struct {
 	Token string
 	// Behaviour chooses among the things that Dixa might do.
 	Behaviour Behaviour
+	// Client makes the deliveries. Nil is one of the server's own, which follows no
+	// redirects.
+	Client *http.Client
 
 	mu      sync.Mutex
 	faults  []Fault
@@ -30,6 +36,7 @@ type Server struct {
 	arrived map[string]int
 	waiting []arrival
 	spent   map[string][]time.Time
+	hooks   hooks
 }
 
 // ServeHTTP answers one request. Faults that break the connection panic with
@@ -40,10 +47,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer out.end()
 	switch {
 	case entry.Endpoint == "":
-		out.refuse(http.StatusNotFound, "The requested resource could not be found")
+		out.refuse(http.StatusNotFound, notFound)
 		return
-	case r.Method != http.MethodGet:
-		w.Header().Set("Allow", http.MethodGet)
+	case !slices.Contains(methods(entry.Endpoint), r.Method):
+		w.Header().Set("Allow", strings.Join(methods(entry.Endpoint), ", "))
 		out.refuse(http.StatusMethodNotAllowed, "The requested method is not allowed")
 		return
 	case !s.authorized(entry.Endpoint, r):
@@ -78,7 +85,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.agents(out)
 	case ActivityLog:
 		s.activities(out, q)
+	case Webhooks:
+		s.subscriptions(out)
+	case Webhook, DeliveryStatus, DeliveryLog:
+		s.subscription(out)
 	}
+}
+
+// methods are those that an endpoint takes.
+func methods(endpoint string) []string {
+	switch endpoint {
+	case Webhooks:
+		return []string{http.MethodGet, http.MethodPost}
+	case Webhook:
+		return []string{http.MethodGet, http.MethodPatch, http.MethodDelete}
+	}
+	return []string{http.MethodGet}
 }
 
 // authorized reports whether a request carries the token in a form that its API

@@ -65,15 +65,23 @@ func (m *message) anonymise() {
 
 // flow is the chat widget asking before a person does.
 func (s *story) flow() {
+	s.offerMenu()
+	if s.pass(s.about(8 * time.Second)) {
+		s.choose()
+	}
+	s.pass(s.about(10 * time.Second))
+}
+
+func (s *story) offerMenu() {
 	menu := s.say("outbound", "")
 	menu.automate()
 	menu.Text, menu.ChatMenuText = nil, new(s.words.menu)
-	if s.pass(s.about(8 * time.Second)) {
-		input := s.say("inbound", "")
-		input.Text = nil
-		input.ChatInputQuestion, input.ChatInputAnswer = new(s.words.question), new(s.topic.choice)
-	}
-	s.pass(s.about(10 * time.Second))
+}
+
+func (s *story) choose() {
+	input := s.say("inbound", "")
+	input.Text = nil
+	input.ChatInputQuestion, input.ChatInputAnswer = new(s.words.question), new(s.topic.choice)
 }
 
 // ring is how a customer's call reaches the organisation: it waits in a queue,
@@ -91,10 +99,6 @@ func (s *story) ring() {
 // talk is a call: it has a length and no text. Some are handed on to somebody
 // outside, some are followed by a message.
 func (s *story) talk() {
-	direction, from, to := "inbound", s.who.phone, lineNumber
-	if s.ch.name != "pstnphone" {
-		direction, from, to = "outbound", lineNumber, s.who.phone
-	}
 	seconds := 20 + s.about(4*time.Minute)/1000
 	started := s.now
 	if !s.pass(seconds * 1000) {
@@ -102,10 +106,8 @@ func (s *story) talk() {
 	}
 	ended := s.now
 	s.now = started
-	m := s.say(direction, "")
+	s.call(seconds)
 	s.now = ended
-	m.Text, m.Duration, m.RecordingURL = nil, &seconds, new(recordingBase+m.ID+".mp3")
-	m.FromPhoneNumber, m.ToPhoneNumber = &from, &to
 	s.c.UpdatedAt = ended
 	if s.ch.name == "pstnphone" && s.chance(12) {
 		s.c.TransfereeName, s.c.TransfereeNumber = new("Example Freight"), new("+4570000200")
@@ -114,6 +116,17 @@ func (s *story) talk() {
 			s.log(*s.c.TransferTime, kind, s.agent.author, attributes{TransferType: "External"})
 		}
 	}
+}
+
+// call adds the message that a call is.
+func (s *story) call(seconds int64) {
+	direction, from, to := "inbound", s.who.phone, lineNumber
+	if s.ch.name != "pstnphone" {
+		direction, from, to = "outbound", lineNumber, s.who.phone
+	}
+	m := s.say(direction, "")
+	m.Text, m.Duration, m.RecordingURL = nil, &seconds, new(recordingBase+m.ID+".mp3")
+	m.FromPhoneNumber, m.ToPhoneNumber = &from, &to
 }
 
 // firstWords are what a customer writes first.

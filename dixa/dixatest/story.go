@@ -1,9 +1,6 @@
 package dixatest
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // story is one conversation as it unfolds. Every step first lets time pass; once
 // that reaches the end of the world nothing further happens, and the
@@ -74,15 +71,10 @@ func (s *story) reach() {
 
 // tell lets the conversation happen and adds it to the world.
 func (s *story) tell() {
-	outbound := s.ch.name == "callback" || !s.ch.live && s.ch.name != "voicemail" && s.chance(7)
+	outbound := s.create()
 	if outbound {
-		s.c.Direction = "outbound"
-		s.c.FromProvisionedPhoneNumberID, s.c.ToProvisionedPhoneNumberID = s.c.ToProvisionedPhoneNumberID, nil
-		s.c.FromProvisionedPhoneNumberName, s.c.ToProvisionedPhoneNumberName = s.c.ToProvisionedPhoneNumberName, nil
-		s.log(s.now, "ConversationCreatedByAgent", s.agent.author, attributes{Channel: s.ch.name})
 		s.assign(0)
 	} else {
-		s.log(s.now, "ConversationCreatedByCustomer", s.customer, attributes{Channel: s.ch.name})
 		s.open()
 	}
 	if s.c.AssignedAt != nil || outbound {
@@ -105,6 +97,20 @@ func (s *story) tell() {
 	}
 	s.logMessages()
 	s.add(s.c, s.messages, s.activities)
+}
+
+// create settles who begins the conversation: seldom the agent.
+func (s *story) create() (outbound bool) {
+	outbound = s.ch.name == "callback" || !s.ch.live && s.ch.name != "voicemail" && s.chance(7)
+	if !outbound {
+		s.log(s.now, "ConversationCreatedByCustomer", s.customer, attributes{Channel: s.ch.name})
+		return false
+	}
+	s.c.Direction = "outbound"
+	s.c.FromProvisionedPhoneNumberID, s.c.ToProvisionedPhoneNumberID = s.c.ToProvisionedPhoneNumberID, nil
+	s.c.FromProvisionedPhoneNumberName, s.c.ToProvisionedPhoneNumberName = s.c.ToProvisionedPhoneNumberName, nil
+	s.log(s.now, "ConversationCreatedByAgent", s.agent.author, attributes{Channel: s.ch.name})
+	return true
 }
 
 // open is how a conversation begins that a customer begins: the first message,
@@ -169,10 +175,15 @@ func (s *story) assign(after int64) {
 	if after > 0 && !s.passAtWork(after) {
 		return
 	}
+	s.take()
+	s.logAssignment(since)
+}
+
+// take makes the agent the assignee.
+func (s *story) take() {
 	a := s.agent
 	s.c.AssignedAt, s.c.UpdatedAt = new(s.now), s.now
 	s.c.AssigneeID, s.c.AssigneeName, s.c.AssigneeEmail, s.c.AssigneePhoneNumber = &a.id, &a.name, &a.email, &a.phone
-	s.logAssignment(since)
 }
 
 // write is the exchange of messages, until nobody has anything to add.
@@ -197,50 +208,29 @@ func (s *story) write(outbound bool) {
 // transfer hands a conversation over to another queue and another agent.
 func (s *story) transfer() {
 	if s.pass(s.about(s.ch.answer)) {
-		s.enqueue(3 + s.rng.IntN(2))
-		with := attributes{TransferType: "Queue", QueueID: *s.c.QueueID}
-		s.log(s.now, "TransferInitiated", s.agent.author, with)
-		s.log(s.now, "TransferSuccessful", s.agent.author, with)
-		s.log(s.now, "ConversationUnassigned", s.agent.author, attributes{AgentID: s.agent.id})
-		s.agent = s.agentAt(s.c.CreatedAt)
+		s.handOver()
 		s.assign(s.about(s.ch.wait))
 	}
 }
 
-// label is what an agent enters while at it.
-func (s *story) label() {
-	if s.over {
-		return
-	}
-	for _, name := range [...]string{s.topic.tag, s.pick(tagNames)} {
-		if !slices.Contains(s.c.Tags, name) && s.chance(55) {
-			s.c.Tags = append(s.c.Tags, name)
-			s.c.TagsInfo = append(s.c.TagsInfo, s.tags[name])
-			s.log(s.now, "TagAdded", s.agent.author, attributes{TagID: s.tags[name].ID, TagName: name})
-		}
-	}
-	if s.chance(15) {
-		s.c.ConversationWrapupNotes = append(s.c.ConversationWrapupNotes, s.fill(s.pick(s.words.notes)))
-		s.log(s.now, "NoteAdded", s.agent.author, attributes{})
-	}
-	if s.chance(45) {
-		s.c.CustomFields = append(s.c.CustomFields,
-			customField{s.fields["order_number"], "order_number", s.orderNumber(), "Text", false},
-			customField{s.fields["products"], "products", s.products(), "Select", false},
-			customField{s.fields["legacy_segment"], "legacy_segment", nil, "Text", true})
-		s.log(s.now, "ConversationCustomAttributesUpdated", s.agent.author, attributes{Identifiers: []string{"order_number", "products"}})
-	}
-}
-
-func (s *story) products() []string {
-	first := s.rng.IntN(len(products))
-	return products[first:min(first+1+s.rng.IntN(3), len(products))]
+// handOver is the transfer itself: another queue, and another agent to come.
+func (s *story) handOver() {
+	s.enqueue(3 + s.rng.IntN(2))
+	with := attributes{TransferType: "Queue", QueueID: *s.c.QueueID}
+	s.log(s.now, "TransferInitiated", s.agent.author, with)
+	s.log(s.now, "TransferSuccessful", s.agent.author, with)
+	s.log(s.now, "ConversationUnassigned", s.agent.author, attributes{AgentID: s.agent.id})
+	s.agent = s.agentAt(s.c.CreatedAt)
 }
 
 func (s *story) close() {
-	if !s.pass(s.about(s.ch.answer)) {
-		return
+	if s.pass(s.about(s.ch.answer)) {
+		s.shut()
 	}
+}
+
+// shut closes the conversation.
+func (s *story) shut() {
 	s.c.Status, s.c.ClosedAt, s.c.UpdatedAt = "closed", new(s.now), s.now
 	s.c.TotalDuration = new((s.now - s.c.CreatedAt) / 1000)
 	var by *author // nobody: a rule

@@ -1,7 +1,8 @@
 // Package dixatest simulates Dixa: an http.Handler that answers as the Exports
 // API and the Dixa API do, over a made-up support organisation that is the same
 // for the same seed. Where Dixa's documentation is silent, Behaviour has a
-// switch; what goes wrong on real networks, Fault brings about on request.
+// switch; what goes wrong on real networks, Fault brings about on request. Events
+// go to webhooks, one at a time by Server.Emit or in plenty by Traffic.
 //
 // The handler keeps time with time.Now, so inside a testing/synctest bubble its
 // limits, pauses and delays run on the bubble's clock.
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -40,6 +42,7 @@ type World struct {
 	messages      table
 	activities    table
 	agents        table
+	cast          *cast // nil where the world was not made
 }
 
 // NewWorld makes the world that t describes.
@@ -125,19 +128,112 @@ func (w *World) snapshot(kind string, q query) []row {
 	return rows
 }
 
+// conversation reads one conversation as it is now. It takes the lock whole, as
+// all that looks up by id do: the first to look makes the index.
+func (w *World) conversation(csid int64, into *conversation) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r, ok := w.conversations.row(strconv.FormatInt(csid, 10))
+	if !ok {
+		return fmt.Errorf("there is no conversation %d", csid)
+	}
+	return json.Unmarshal(r.body, into)
+}
+
+// message reads one message of a conversation, the newest for an empty id.
+func (w *World) message(csid int64, id string, into *message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := &w.messages
+	r, ok := t.row(id)
+	for i := len(t.rows) - 1; i >= 0 && !ok && id == ""; i-- {
+		r, ok = t.rows[i], t.rows[i].csid == csid
+	}
+	if !ok || r.csid != csid {
+		return fmt.Errorf("conversation %d has no message %q", csid, id)
+	}
+	return json.Unmarshal(r.body, into)
+}
+
+// agentWithEmail finds the agent with an address.
+func (w *World) agentWithEmail(email *string) (a agent, ok bool) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for _, r := range w.agents.rows {
+		if err := json.Unmarshal(r.body, &a); err == nil && email != nil && a.Email == *email {
+			return a, true
+		}
+	}
+	return agent{}, false
+}
+
+// change puts a conversation as it has become, and what is new of it, all at once.
+func (w *World) change(c row, messages, activities []row) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conversations.put(c)
+	for _, m := range messages {
+		w.messages.put(m)
+	}
+	for _, a := range activities {
+		w.activities.put(a)
+	}
+}
+
+// hire puts agents.
+func (w *World) hire(agents []row) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range agents {
+		w.agents.put(a)
+	}
+}
+
+// lastCSID is the highest there is, at least firstCSID.
+func (w *World) lastCSID() int64 {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	last := int64(firstCSID)
+	for _, r := range w.conversations.rows {
+		last = max(last, r.csid)
+	}
+	return last
+}
+
 // table holds the rows of one kind, ordered by creation and then by id.
-type table struct{ rows []row }
+type table struct {
+	rows []row
+	byID map[string]row // nil until asked for
+}
 
 func byCreation(a, b row) int {
 	return cmp.Or(cmp.Compare(a.created, b.created), cmp.Compare(a.csid, b.csid), cmp.Compare(a.id, b.id))
 }
 
+// row returns the row with an id.
+func (t *table) row(id string) (r row, ok bool) {
+	if t.byID == nil {
+		t.byID = make(map[string]row, len(t.rows))
+		for _, r := range t.rows {
+			t.byID[r.id] = r
+		}
+	}
+	r, ok = t.byID[id]
+	return r, ok
+}
+
 func (t *table) put(r row) {
-	i := slices.IndexFunc(t.rows, func(have row) bool { return have.id == r.id })
-	if i >= 0 {
+	have, again := t.row(r.id)
+	t.byID[r.id] = r
+	if again {
+		i, _ := slices.BinarySearchFunc(t.rows, have, byCreation)
+		if byCreation(have, r) == 0 {
+			t.rows[i] = r
+			return
+		}
 		t.rows = slices.Delete(t.rows, i, i+1)
 	}
-	i, _ = slices.BinarySearchFunc(t.rows, r, byCreation)
+	i, _ := slices.BinarySearchFunc(t.rows, r, byCreation)
 	t.rows = slices.Insert(t.rows, i, r)
 }
 

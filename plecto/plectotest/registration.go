@@ -46,8 +46,9 @@ func (s *Server) Registrations(dataSource string) []Registration {
 	if d == nil {
 		return nil
 	}
-	all := make([]Registration, 0, len(d.rows))
-	for _, r := range d.rows {
+	rows := slices.SortedFunc(slices.Values(d.rows), func(a, b *registration) int { return strings.Compare(a.externalID, b.externalID) })
+	all := make([]Registration, 0, len(rows))
+	for _, r := range rows {
 		values := decode(r.raw)
 		all = append(all, Registration{
 			UUID: r.uuid, DataSource: d.uuid, ExternalID: r.externalID,
@@ -60,7 +61,6 @@ func (s *Server) Registrations(dataSource string) []Registration {
 			Writes:         r.writes, FirstWritten: r.first, LastWritten: r.last,
 		})
 	}
-	slices.SortFunc(all, func(a, b Registration) int { return strings.Compare(a.ExternalID, b.ExternalID) })
 	return all
 }
 

@@ -1,0 +1,5 @@
+//go:build !race
+
+package dixa_test
+
+const raced = false
