@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -16,11 +17,13 @@ type Budget struct {
 	Per   time.Duration
 	// Burst is how many of them may go out at once, where that is less: no more in the part of Per that is theirs.
 	Burst int
+	// Live is set for what events ask for. Beside the receiver everything else spends no more than a share.
+	Live bool
 }
 
-// span is Per and a little: the service counts a request when it arrives, which may be later after it was sent for one
+// Span is Per and a little: the service counts a request when it arrives, which may be later after it was sent for one
 // than for the next.
-func (b Budget) span() time.Duration { return wider(b.Per) }
+func (b Budget) Span() time.Duration { return wider(b.Per) }
 
 func wider(d time.Duration) time.Duration { return d + max(d/100, 100*time.Millisecond) }
 
@@ -53,7 +56,7 @@ func (s *Store) Spend(ctx context.Context, b Budget) (request int64, when time.T
 		if _, err := tx.ExecContext(ctx, `DELETE FROM requests WHERE budget = ? AND at < ?`, b.Name, millis(now.Add(-requestsKept))); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO requests (budget, at) VALUES (?, ?)`, b.Name, millis(now))
+		res, err := tx.ExecContext(ctx, `INSERT INTO requests (budget, at, live) VALUES (?, ?, ?)`, b.Name, millis(now), b.Live)
 		if err != nil {
 			return err
 		}
@@ -87,25 +90,69 @@ func freeAt(ctx context.Context, q querier, b Budget, now time.Time) (time.Time,
 	if b.Limit <= 0 {
 		return free, nil
 	}
-	for _, rule := range []struct {
-		limit int
-		span  time.Duration
-	}{{b.Limit, b.span()}, {b.Burst, wider(b.Per * time.Duration(b.Burst) / time.Duration(b.Limit))}} {
-		if rule.limit <= 0 || rule.limit > b.Limit {
+	rules := []rule{{limit: b.Limit, span: b.Span()}, {limit: b.Burst, span: wider(b.Per * time.Duration(b.Burst) / time.Duration(b.Limit))}}
+	if !b.Live {
+		share, err := b.share(ctx, q, now)
+		if err != nil {
+			return free, err
+		}
+		rules = append(rules, share...)
+	}
+	for _, r := range rules {
+		if r.limit <= 0 || r.limit > b.Limit {
 			continue
 		}
-		err = q.QueryRowContext(ctx, `SELECT at FROM requests WHERE budget = ? ORDER BY at DESC LIMIT 1 OFFSET ?`, b.Name, rule.limit-1).Scan(&ms)
+		query := `SELECT at FROM requests WHERE budget = ? ORDER BY at DESC LIMIT 1 OFFSET ?`
+		if r.backfill {
+			query = `SELECT at FROM requests WHERE budget = ? AND live = 0 ORDER BY at DESC LIMIT 1 OFFSET ?`
+		}
+		err = q.QueryRowContext(ctx, query, b.Name, r.limit-1).Scan(&ms)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
 		if err != nil {
 			return free, err
 		}
-		if leaves := time.UnixMilli(min(ms, millis(now))).Add(rule.span); leaves.After(free) {
+		leaves := time.UnixMilli(min(ms, millis(now))).Add(r.span)
+		if r.backfill && leaves.After(now.Add(b.window())) {
+			leaves = now.Add(b.window()) // the share may be another by then
+		}
+		if leaves.After(free) {
 			free = leaves
 		}
 	}
 	return free, nil
+}
+
+// A rule allows limit requests in any span: of all, or of those of backfills.
+type rule struct {
+	limit    int
+	span     time.Duration
+	backfill bool
+}
+
+// window is the stretch of time in which a backfill spends its share evenly beside the receiver, and in which the use of
+// live requests is measured: a tenth of the span, but no less than a minute of it.
+func (b Budget) window() time.Duration { return min(b.Span(), max(b.Span()/10, wider(time.Minute))) }
+
+// share returns what a backfill is held to while the receiver runs: it leaves to live requests as many as they made
+// lately, and at least a tenth. Where that is all, it still gets one in ten spans, so as to come to an end some day.
+func (b Budget) share(ctx context.Context, q querier, now time.Time) ([]rule, error) {
+	if on, err := serving(ctx, q, now); err != nil || !on {
+		return nil, err
+	}
+	var lately, last int
+	if err := q.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE at > ?) FROM requests WHERE budget = ? AND live = 1 AND at > ?`,
+		millis(now.Add(-b.window())), b.Name, millis(now.Add(-b.Span()))).Scan(&lately, &last); err != nil {
+		return nil, err
+	}
+	windows := float64(b.Span()) / float64(b.window())
+	live := max(lately, int(math.Ceil(float64(last)*windows)), (b.Limit+9)/10)
+	share := b.Limit - live
+	if share <= 0 {
+		return []rule{{1, 10 * b.Span(), true}}, nil
+	}
+	return []rule{{share, b.Span(), true}, {int(math.Ceil(float64(share) / windows)), b.window(), true}}, nil
 }
 
 // Hold keeps everyone from spending from a budget before a moment, as the service asked, but no longer than a day.
@@ -126,7 +173,7 @@ func (s *Store) Hold(ctx context.Context, b Budget, until time.Time) error {
 func (s *Store) Used(ctx context.Context, b Budget) (used int, free time.Time, err error) {
 	now := time.Now()
 	if free, err = freeAt(ctx, s.reader, b, now); err == nil {
-		err = s.reader.QueryRowContext(ctx, `SELECT count(*) FROM requests WHERE budget = ? AND at > ?`, b.Name, millis(now.Add(-b.span()))).Scan(&used)
+		err = s.reader.QueryRowContext(ctx, `SELECT count(*) FROM requests WHERE budget = ? AND at > ?`, b.Name, millis(now.Add(-b.Span()))).Scan(&used)
 	}
 	if err != nil {
 		return 0, free, fmt.Errorf("store: reading the budget %s: %w", b.Name, explain(err))

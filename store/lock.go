@@ -19,6 +19,15 @@ var ErrLocked = errors.New("another run holds this cache")
 // go of it when the process ends, however it ends. Where another process holds it, Lock tries for wait, and then
 // returns ErrLocked with who holds it.
 func Lock(ctx context.Context, path string, wait time.Duration) (release func(), err error) {
+	return lock(ctx, path, ".lock", wait)
+}
+
+// LockReceiver takes the cache at path for its one receiver, as Lock does for the one run beside it.
+func LockReceiver(ctx context.Context, path string) (release func(), err error) {
+	return lock(ctx, path, ".serve", 0)
+}
+
+func lock(ctx context.Context, path, suffix string, wait time.Duration) (release func(), err error) {
 	if err := touch(path); err != nil {
 		return nil, fmt.Errorf("store: locking %s: %w", path, err)
 	}
@@ -27,7 +36,7 @@ func Lock(ctx context.Context, path string, wait time.Duration) (release func(),
 	if err != nil {
 		return nil, fmt.Errorf("store: locking %s: %w", path, err)
 	}
-	l := flock.New(file+".lock", flock.SetPermissions(0o600))
+	l := flock.New(file+suffix, flock.SetPermissions(0o600))
 	got, err := l.TryLock()
 	if err == nil && !got && wait > 0 {
 		ctx, cancel := context.WithTimeout(ctx, wait)

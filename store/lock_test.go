@@ -31,6 +31,23 @@ func TestACacheIsLockedByOneRunAtATime(t *testing.T) {
 	release()
 }
 
+func TestACacheHasOneReceiverBesideOneRun(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "cache.db")
+	release, err := store.LockReceiver(t.Context(), path)
+	must(t, err)
+	_, err = store.LockReceiver(t.Context(), path)
+	if !errors.Is(err, store.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
+		t.Errorf("a second receiver: %v", err)
+	}
+	run, err := store.Lock(t.Context(), path, 0)
+	must(t, err)
+	run()
+	release()
+	release, err = store.LockReceiver(t.Context(), path)
+	must(t, err)
+	release()
+}
+
 func TestALockIsWaitedForAsLongAsTold(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache.db")
 	synctest.Test(t, func(t *testing.T) {

@@ -57,8 +57,12 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 }
 
-// openTries is how often Open tries to get at a cache that others are just making.
-const openTries = 10
+const (
+	// openTries is how often Open tries to get at a cache that others are just making.
+	openTries = 200
+	// busyTimeout is how many milliseconds SQLite waits for others where nobody else does.
+	busyTimeout = "10000"
+)
 
 func (s *Store) open(ctx context.Context) error {
 	if err := touch(s.path); err != nil {
@@ -69,7 +73,7 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	// The order is the driver's: page_size has to come before the first write.
-	if s.writer, err = connect(s.path, "_txlock", "immediate", "_pragma", "page_size(8192)",
+	if s.writer, err = connect(s.path, "_busy_timeout", "0", "_txlock", "immediate", "_pragma", "page_size(8192)",
 		"_pragma", "cache_size(-16384)", "_pragma", "temp_store(MEMORY)", "_pragma", "secure_delete(1)", "_pragma", "wal_autocheckpoint(16000)",
 		"_journal_mode", "WAL", "_synchronous", "NORMAL"); err != nil {
 		return err
@@ -84,7 +88,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	if s.reader, err = connect(s.path, "_pragma", "cache_size(-8192)", "_query_only", "1"); err != nil {
+	if s.reader, err = connect(s.path, "_busy_timeout", busyTimeout, "_pragma", "cache_size(-8192)", "_query_only", "1"); err != nil {
 		return err
 	}
 	s.reader.SetMaxOpenConns(2)
@@ -94,28 +98,37 @@ func (s *Store) open(ctx context.Context) error {
 	return s.prepare(ctx)
 }
 
-// touch makes an empty file with its folder, or makes sure that the one there can be written to.
+// touch makes an empty file with its folder, or makes sure that the one there can be written to. It never opens one that is
+// there: this process may have it open already, and with any other descriptor that it closes, the kernel takes back the
+// locks by which SQLite keeps other processes from removing the log. https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
 func touch(path string) error {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = create(path)
+	case err != nil:
+	case !info.Mode().IsRegular():
 		return fmt.Errorf("%w: it is a folder or a device", ErrForeign)
-	}
-	err := os.MkdirAll(filepath.Dir(path), 0o700)
-	var f *os.File
-	if err == nil {
-		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	case info.Mode().Perm()&0o200 == 0: // the superuser may write to it all the same, but that is not what is meant
+		return ErrReadOnly
+	default:
+		err = writable(path)
 	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return fmt.Errorf("%w (%w)", ErrReadOnly, err)
 	}
+	return err
+}
+
+func create(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && info.Mode().Perm()&0o200 == 0 {
-		return ErrReadOnly // the superuser may write to it all the same, but that is not what is meant
-	}
-	return err
+	return f.Close()
 }
 
 // connect readies a pool of connections to a file, with settings by name and value. The path is made absolute, since
@@ -126,7 +139,7 @@ func connect(path string, settings ...string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := "_busy_timeout=10000&_foreign_keys=1&_dqs=0&_error_rc=1"
+	q := "_foreign_keys=1&_dqs=0&_error_rc=1"
 	for i := 0; i < len(settings); i += 2 {
 		q += "&" + settings[i] + "=" + url.QueryEscape(settings[i+1])
 	}
@@ -153,7 +166,7 @@ func check(ctx context.Context, path string) (empty bool, err error) {
 }
 
 func identify(ctx context.Context, path, mode string) (empty bool, err error) {
-	db, err := connect(path, "mode", mode)
+	db, err := connect(path, "_busy_timeout", busyTimeout, "mode", mode)
 	if err != nil {
 		return false, err
 	}

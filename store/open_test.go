@@ -150,7 +150,8 @@ func TestACacheThatWasOnlyBegunIsCompleted(t *testing.T) {
 		"no tables, no mark": altered(t, nil, `CREATE TABLE t (a); DROP TABLE t`),
 		"no migration":       migratedTo(t, 0),
 		"one migration":      migratedTo(t, 1),
-		"all but one":        migratedTo(t, 2),
+		"two migrations":     migratedTo(t, 2),
+		"all but one":        migratedTo(t, 3),
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "cache.db")
@@ -166,7 +167,7 @@ func TestACacheThatWasOnlyBegunIsCompleted(t *testing.T) {
 }
 
 func TestACacheOfAnOlderVersionServesWithWhatIsInIt(t *testing.T) {
-	for version := int64(1); version <= 2; version++ {
+	for version := int64(1); version <= 3; version++ {
 		t.Run(fmt.Sprint(version), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "cache.db")
 			must(t, os.WriteFile(path, bytes.TrimSuffix(altered(t, migratedTo(t, version), `
@@ -210,6 +211,15 @@ func TestACacheOfAnOlderVersionServesWithWhatIsInIt(t *testing.T) {
 			request, _, err := s.Spend(t.Context(), perHour)
 			must(t, err)
 			equal(t, "the next request", request, int64(42))
+			equal(t, "how current it is", live(t, s), store.Live{})
+			was, err := s.Version(t.Context(), src)
+			must(t, err)
+			equal(t, "marks since", was.Marks, int64(1))
+			must(t, s.Beat(t.Context()))
+			receive(t, inbox(t, s), event("e", 7, "conversations"))
+			must(t, s.Settle(t.Context(), stale(t, s, "conversations")))
+			now := live(t, s)
+			equal(t, "it serves, and has to push", []any{now.Serving, now.Stale, now.Unpushed}, []any{true, 0, 1})
 		})
 	}
 }
@@ -263,6 +273,45 @@ func TestSeveralProcessesMayMakeACacheAtOnce(t *testing.T) {
 		for _, c := range connections {
 			equal(t, "the connection", c, connections[0])
 		}
+	}
+}
+
+// With a descriptor of its own that it closed, a second handle used to take back the locks of the first, so that another
+// process, thinking itself alone, removed the log under it. https://sqlite.org/howtocorrupt.html
+func TestWhatIsInTheLogIsThereWhateverElseTheProcessDoesWithTheCache(t *testing.T) {
+	for name, touch := range map[string]func(t *testing.T, path string){
+		"opened again": func(t *testing.T, path string) {
+			s, err := store.Open(t.Context(), path)
+			must(t, err)
+			must(t, s.Close())
+		},
+		"locked": func(t *testing.T, path string) {
+			release, err := store.Lock(t.Context(), path, 0)
+			must(t, err)
+			release()
+		},
+		"locked by a receiver": func(t *testing.T, path string) {
+			release, err := store.LockReceiver(t.Context(), path)
+			must(t, err)
+			release()
+		},
+		"had for a turn": func(t *testing.T, path string) {
+			s, err := store.Open(t.Context(), path)
+			must(t, err)
+			turn(t, s)()
+			must(t, s.Close())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			put(t, s, messages(0, 100)...)
+			touch(t, s.Path())
+			equal(t, "another process removes the log", begin(t, "remove the log", s.Path()).end(), "false")
+			equal(t, "messages for a second process", begin(t, "open and close", s.Path()).end(), "100")
+			put(t, s, messages(100, 200)...)
+			equal(t, "messages for a third", begin(t, "open and close", s.Path()).end(), "200")
+			equal(t, "messages here", len(log(t, s, []string{"messages"}, 0, 1000)), 200)
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -31,6 +32,32 @@ func (s *Store) RecordsByID(ctx context.Context, kind string, ids []string) ([]R
 			return nil, err
 		}
 		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// An Age tells how new a record is in the cache.
+type Age struct {
+	UpdatedAt time.Time // zero where it tells none
+	Revision  int64
+}
+
+// Ages returns how new the records of kind are that have one of the ids; those that are not there are left out.
+func (s *Store) Ages(ctx context.Context, kind string, ids []string) (map[string]Age, error) {
+	all := make(map[string]Age, len(ids))
+	for chunk := range slices.Chunk(ids, lookupRows) {
+		err := s.rows(ctx, `SELECT id, coalesce(updated_at, 0), revision FROM records WHERE kind = ? AND id IN (`+placeholders(len(chunk))+`)`, args(kind, chunk), func(rows *sql.Rows) error {
+			var id string
+			var updated int64
+			var a Age
+			err := rows.Scan(&id, &updated, &a.Revision)
+			a.UpdatedAt = at(updated)
+			all[id] = a
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("store: reading how new records are: %w", err)
+		}
 	}
 	return all, nil
 }

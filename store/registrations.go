@@ -75,8 +75,8 @@ func (s *Store) registrations(ctx context.Context, where string, args []any, eac
 	return nil
 }
 
-// Mark records in one transaction what Plecto said of some registrations, and moves the source's place forward; a lower
-// place leaves it. A registration with a Rejection keeps what was accepted before; one without becomes the one accepted,
+// Mark records in one transaction what Plecto said of some registrations, and moves the source's place forward, unless it
+// was mapped otherwise meanwhile; a lower place leaves it. A registration with a Rejection keeps what was accepted before; one without becomes the one accepted,
 // with Hash, and is no longer rejected.
 func (s *Store) Mark(ctx context.Context, src Source, place int64, marks []Registration) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
@@ -97,7 +97,8 @@ func (s *Store) Mark(ctx context.Context, src Source, place int64, marks []Regis
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE sources SET place = max(place, ?), accepted = accepted + ? WHERE id = ?`, place, accepted, src.ID)
+		_, err := tx.ExecContext(ctx, `UPDATE sources SET place = iif(mapping = ?, max(place, ?), place), accepted = accepted + ?, marks = marks + 1 WHERE id = ?`,
+			src.Mapping, place, accepted, src.ID)
 		return err
 	})
 	if err != nil {

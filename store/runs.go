@@ -43,17 +43,17 @@ func (w Window) counts(r Record) bool {
 }
 
 // StartRun begins a run with its windows. The first import of a kind also sets where sync starts for it. Unfinished runs
-// that the new one does again are given up: imports of the same range, and every sync. A run without windows is finished
-// at once.
+// that the new one does again are given up: imports of the same range, and every sync or serve. An import or sync without
+// windows is finished at once.
 func (s *Store) StartRun(ctx context.Context, r Run, windows []Window) (Run, error) {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
 		kinds := strings.Join(r.Kinds, ",")
 		if _, err := tx.ExecContext(ctx, `UPDATE runs SET replaced_at = ? WHERE command = ? AND finished_at IS NULL AND replaced_at IS NULL
-			AND (command = 'sync' OR kinds = ? AND starts = ? AND open = ? AND (open OR ends = ?))`,
+			AND (command IN ('sync', 'serve') OR kinds = ? AND starts = ? AND open = ? AND (open OR ends = ?))`,
 			millis(r.Began), r.Command, kinds, millis(r.Starts), r.Open, millis(r.Ends)); err != nil {
 			return err
 		}
-		if len(windows) == 0 {
+		if len(windows) == 0 && r.Command != "serve" {
 			r.FinishedAt = r.Began
 		}
 		res, err := tx.ExecContext(ctx, `INSERT INTO runs (command, kinds, starts, ends, open, began_at, finished_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,

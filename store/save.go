@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +18,8 @@ type Answer struct {
 	Asked   time.Time // when the request was sent
 	// Since is the first request of the command: records that it or a later one has brought are not counted again.
 	Since int64
+	// Beside says that other commands may run meanwhile: one that fetches the same, or erases what this answer still has.
+	Beside bool
 }
 
 // A Batch is a stretch of an answer.
@@ -49,6 +52,17 @@ const (
 	lookupRows = 100
 )
 
+// room returns how many rows a transaction may have. While the receiver runs they are few, and between two transactions it
+// gets the time to store what has come.
+func (s *Store) room(ctx context.Context) (rows int, err error) {
+	on, err := serving(ctx, s.reader, time.Now())
+	if err != nil || !on {
+		return commitRows, explain(err)
+	}
+	time.Sleep(2 * busyPoll)
+	return commitRows / 20, nil
+}
+
 // Save writes the batches of an answer as they arrive, and with the one that is Whole marks the window done in the
 // same transaction. It returns when batches is closed, or at the first error.
 //
@@ -61,13 +75,17 @@ func (s *Store) Save(ctx context.Context, a Answer, batches <-chan Batch) (Saved
 	ctx = context.WithoutCancel(ctx)
 	var total Saved
 	for b := range batches {
+		rows, err := s.room(ctx)
+		if err != nil {
+			return total, fmt.Errorf("store: saving %s: %w", a.Window.Kind, err)
+		}
 		var part Saved
-		err := s.tx(ctx, func(tx *sql.Tx) error {
-			for rows := 0; ; {
+		err = s.tx(ctx, func(tx *sql.Tx) error {
+			for {
 				if err := s.saveBatch(ctx, tx, a, b, &part); err != nil {
 					return err
 				}
-				if rows += len(b.Records); rows >= commitRows {
+				if rows -= len(b.Records); rows <= 0 {
 					return nil
 				}
 				var more bool
@@ -128,12 +146,37 @@ func (s *Store) saveBatch(ctx context.Context, tx *sql.Tx, a Answer, b Batch, sa
 	if err := saveAgents(ctx, tx, b.Agents, false); err != nil {
 		return err
 	}
+	if a.Beside {
+		if err := beside(ctx, tx, a, records); err != nil {
+			return err
+		}
+	}
 	saved.Changed += inserted + len(changed)
 	saved.Aside += len(b.Aside)
 	if err := setAside(ctx, tx, a, b); err != nil || !b.Whole {
 		return err
 	}
 	return finish(ctx, tx, a)
+}
+
+// beside says of records that came unchanged that they did, so that the answer to an older request does not replace them,
+// and has those scrubbed again that were erased after the answer was asked for.
+func beside(ctx context.Context, tx *sql.Tx, a Answer, records []version) error {
+	ids, csids := make([]string, len(records)), make([]int64, len(records))
+	for i, v := range records {
+		ids[i], csids[i] = v.ID, v.CSID
+	}
+	list, err := json.Marshal([]any{ids, csids})
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE records SET request = ?1 WHERE kind = ?2 AND request < ?1 AND id IN (SELECT value FROM json_each(?3, '$[0]'))`,
+		a.Request, a.Window.Kind, string(list)); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE erased SET scrubbed_at = NULL WHERE asked_at >= ? AND csid IN (SELECT value FROM json_each(?, '$[1]'))`,
+		millis(a.Asked), string(list))
+	return err
 }
 
 // insert adds records that are not known yet, and returns how many it added. Where some were there after all, created at

@@ -72,7 +72,16 @@ func (s *Store) Connection() string { return s.connection }
 
 // tx runs fn in one immediate transaction.
 func (s *Store) tx(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := s.writer.BeginTx(ctx, nil)
+	return transact(ctx, s.writer, fn)
+}
+
+// A beginner is a *sql.DB or a *sql.Conn.
+type beginner interface {
+	BeginTx(ctx context.Context, o *sql.TxOptions) (*sql.Tx, error)
+}
+
+func transact(ctx context.Context, b beginner, fn func(*sql.Tx) error) error {
+	tx, err := begin(ctx, b)
 	if err != nil {
 		return explain(err)
 	}
@@ -81,6 +90,28 @@ func (s *Store) tx(ctx context.Context, fn func(*sql.Tx) error) error {
 		return explain(err)
 	}
 	return explain(tx.Commit())
+}
+
+const (
+	// busyFor is how long a transaction waits for those of other processes.
+	busyFor = 30 * time.Second
+	// busyPoll is how often it looks. SQLite itself would look ten times a second in the end, and seldom find the moment
+	// between two transactions of an import.
+	busyPoll = 2 * time.Millisecond
+)
+
+func begin(ctx context.Context, b beginner) (*sql.Tx, error) {
+	for enough := time.Now().Add(busyFor); ; {
+		tx, err := b.BeginTx(ctx, nil)
+		if e, ok := errors.AsType[*sqlite.Error](err); !ok || e.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(enough) {
+			return tx, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(busyPoll):
+		}
+	}
 }
 
 // explain puts what SQLite says of the file into this package's words.

@@ -68,7 +68,7 @@ func (s *Store) wipe(ctx context.Context) error {
 
 func vacuum(ctx context.Context, path string) error {
 	// A connection of its own: the writer keeps what is temporary in memory, and this is as large as the file.
-	db, err := connect(path, "_pragma", "temp_store(FILE)", "_pragma", "cache_size(-8192)")
+	db, err := connect(path, "_busy_timeout", busyTimeout, "_pragma", "temp_store(FILE)", "_pragma", "cache_size(-8192)")
 	if err != nil {
 		return err
 	}

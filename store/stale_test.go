@@ -1,0 +1,144 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/dixa2plecto/dixa2plecto/store"
+)
+
+// stale is what is stale of a part.
+func stale(t *testing.T, s *store.Store, part string) []store.Stale {
+	t.Helper()
+	all, err := s.Stale(t.Context(), part, 1000)
+	must(t, err)
+	return all
+}
+
+// An ending does something with what is stale.
+type ending func(*store.Store, context.Context, []store.Stale) error
+
+// Each event comes a second after the one before it.
+func TestWhatEventsMakeStaleIsReadLongestFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		in, began := inbox(t, s), time.Now().UTC()
+		message := func(id, text string, csid int64, changed time.Time) store.Event {
+			return store.Event{ID: id, CSID: csid, Stale: []store.Stale{{Part: "messages", CSID: csid, Message: text, ChangedAt: changed}}}
+		}
+		for _, e := range []store.Event{
+			message("1", "b", 9, hour(2)), message("2", "a", 9, hour(3)), event("3", 7, "conversations"),
+			message("4", "b", 9, hour(1)), message("5", "c", 8, time.Time{}),
+		} {
+			receive(t, in, e)
+			time.Sleep(time.Second)
+		}
+		want := []store.Stale{
+			{Part: "messages", CSID: 9, Message: "b", Since: began, ChangedAt: hour(2), Mark: 4},
+			{Part: "messages", CSID: 9, Message: "a", Since: began.Add(time.Second), ChangedAt: hour(3), Mark: 2},
+			{Part: "messages", CSID: 8, Message: "c", Since: began.Add(4 * time.Second), Mark: 5},
+		}
+		equal(t, "messages", stale(t, s, "messages"), want)
+		first, err := s.Stale(t.Context(), "messages", 2)
+		must(t, err)
+		equal(t, "the first two", first, want[:2])
+		equal(t, "conversations", stale(t, s, "conversations"), []store.Stale{
+			{Part: "conversations", CSID: 7, Since: began.Add(2 * time.Second), ChangedAt: hour(1), Mark: 3}})
+	})
+}
+
+func TestWhatIsSettledIsToBePushed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		in, began := inbox(t, s), time.Now().UTC()
+		receive(t, in, event("1", 7, "conversations"))
+		time.Sleep(time.Second)
+		receive(t, in, event("2", 7, "messages"), event("3", 8, "conversations"))
+		time.Sleep(time.Second)
+		for _, part := range []string{"messages", "conversations"} { // the younger first
+			must(t, s.Settle(t.Context(), stale(t, s, part)))
+			equal(t, part+" left", len(stale(t, s, part)), 0)
+		}
+		waiting := stale(t, s, store.Registrations)
+		equal(t, "conversations to push", len(waiting), 2)
+		equal(t, "the first, and since when", []any{waiting[0].CSID, waiting[0].Since}, []any{int64(7), began})
+		equal(t, "the second, and since when", []any{waiting[1].CSID, waiting[1].Since}, []any{int64(8), began.Add(time.Second)})
+		must(t, s.Settle(t.Context(), waiting))
+		equal(t, "conversations to push when they are pushed", len(stale(t, s, store.Registrations)), 0)
+		must(t, s.Settle(t.Context(), waiting)) // as it was read, and gone since
+		equal(t, "and when they are settled again", len(stale(t, s, store.Registrations)), 0)
+	})
+}
+
+func TestAnEventThatComesWhileItsConversationIsFetchedKeepsItStale(t *testing.T) {
+	for name, end := range map[string]ending{"settled": (*store.Store).Settle, "let go": (*store.Store).LetGo} {
+		synctest.Test(t, func(t *testing.T) {
+			s := open(t)
+			in, began := inbox(t, s), time.Now().UTC()
+			receive(t, in, event("1", 7, "conversations"), event("2", 8, "conversations"))
+			read := stale(t, s, "conversations")
+			for n := range 2 {
+				time.Sleep(time.Second)
+				receive(t, in, event(fmt.Sprint("later ", n), 7, "conversations"))
+			}
+			must(t, end(s, t.Context(), read))
+			left := stale(t, s, "conversations")
+			equal(t, "conversations left, "+name, len(left), 1)
+			equal(t, "the one left, and since when, "+name, []any{left[0].CSID, left[0].Since}, []any{int64(7), began.Add(2 * time.Second)})
+			must(t, end(s, t.Context(), left))
+			equal(t, "conversations left in the end, "+name, len(stale(t, s, "conversations")), 0)
+		})
+	}
+}
+
+// The message of an event may be fetched while the conversation that the same event made stale is being pushed.
+func TestWhatIsFetchedWhileItsConversationIsPushedIsPushedAfterThat(t *testing.T) {
+	for name, add := range map[string]ending{"settled": (*store.Store).Settle, "said to be pushed": (*store.Store).ToPush} {
+		synctest.Test(t, func(t *testing.T) {
+			s := open(t)
+			began := time.Now().UTC()
+			receive(t, inbox(t, s), event("1", 7, "conversations", "messages"))
+			must(t, s.Settle(t.Context(), stale(t, s, "conversations")))
+			pushing := stale(t, s, store.Registrations)
+			time.Sleep(time.Second)
+			must(t, add(s, t.Context(), stale(t, s, "messages")))
+			must(t, s.Settle(t.Context(), pushing))
+			left := stale(t, s, store.Registrations)
+			equal(t, "conversations to push, "+name, len(left), 1)
+			equal(t, "since when, "+name, left[0].Since, began)
+			must(t, s.Settle(t.Context(), left))
+			equal(t, "conversations to push in the end, "+name, len(stale(t, s, store.Registrations)), 0)
+		})
+	}
+}
+
+func TestWhatIsLetGoIsNotPushed(t *testing.T) {
+	s := open(t)
+	receive(t, inbox(t, s), event("1", 7, "conversations"))
+	must(t, s.LetGo(t.Context(), stale(t, s, "conversations")))
+	equal(t, "left to fetch and to push", []int{len(stale(t, s, "conversations")), len(stale(t, s, store.Registrations))}, []int{0, 0})
+	live, err := s.Live(t.Context())
+	must(t, err)
+	equal(t, "when something was last fetched", live.AppliedAt, time.Time{})
+}
+
+func TestWhatIsToBePushedNeedNotBeSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		in, began := inbox(t, s), time.Now().UTC()
+		receive(t, in, event("1", 7, "conversations"))
+		time.Sleep(time.Second)
+		waiting := stale(t, s, "conversations")
+		must(t, s.ToPush(t.Context(), append(waiting, store.Stale{CSID: 8, Since: time.Now()})))
+		equal(t, "what is still to be fetched", stale(t, s, "conversations"), waiting)
+		var got []string
+		for _, one := range stale(t, s, store.Registrations) {
+			got = append(got, fmt.Sprint(one.CSID, " since ", one.Since.Sub(began)))
+		}
+		equal(t, "what is to be pushed", got, []string{"7 since 0s", "8 since 1s"})
+		must(t, s.ToPush(t.Context(), nil))
+	})
+}
