@@ -52,6 +52,10 @@ type Bridge struct {
 	// Report is told how a flow gets on, from several goroutines; it may be nil.
 	Report func(Progress)
 	Log    *slog.Logger
+
+	live bool // asks for what events told of, ahead of anything else
+	// beside says that other commands may run meanwhile.
+	beside bool
 }
 
 // Progress tells how far a flow has come with one kind or source.

@@ -58,6 +58,7 @@ type ticket struct {
 
 // spend takes one request from a budget, and waits for it as long as it takes.
 func (b *Bridge) spend(ctx context.Context, budget store.Budget, progress func() Progress) (ticket, error) {
+	budget.Live = b.live
 	for {
 		request, when, err := b.Store.Spend(ctx, budget)
 		if ctx.Err() != nil && request == 0 {

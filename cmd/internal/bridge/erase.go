@@ -152,8 +152,14 @@ func (p *pusher) overwrite(ctx context.Context, csids []int64) error {
 }
 
 // scrub takes the content out of all that belongs to erased conversations, and lets go of what is set aside of anything
-// erased; that first, since the conversations then are no longer waiting.
+// erased; that first, since the conversations then are no longer waiting. It takes a turn, so that no registration that is
+// on its way to Plecto is written down with its content afterwards.
 func (b *Bridge) scrub(ctx context.Context, csids []int64) (scrubbed map[string]int, aside int, err error) {
+	done, err := b.Store.Turn(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer done()
 	known, err := b.Store.Erased(ctx)
 	if err != nil {
 		return nil, 0, err

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"strconv"
 	"time"
@@ -86,7 +87,7 @@ func (f *fetcher) window(ctx context.Context, w store.Window) error {
 		}
 		f.tally.Requests++
 		before := f.come
-		saved, err := f.download(ctx, w, t)
+		saved, err := f.download(ctx, w, t, f.exported(w))
 		f.tally.Changed += saved.Changed
 		if err == nil {
 			f.tally.Records += saved.Records
@@ -120,17 +121,24 @@ const (
 	batchBytes   = 1 << 20
 )
 
-// download makes one request for a window and saves what comes while it comes. What came before an error is saved.
-func (f *fetcher) download(ctx context.Context, w store.Window, t ticket) (store.Saved, error) {
+// exported asks for the records of a window.
+func (f *fetcher) exported(w store.Window) func(context.Context) iter.Seq2[dixa.Record, error] {
+	return func(ctx context.Context) iter.Seq2[dixa.Record, error] {
+		return f.records(ctx, dixa.Kind(f.kind), dixa.By(w.By), dixa.Window{From: w.Starts, To: w.Ends}, &f.patience, f.progress, &f.tally.Requests)
+	}
+}
+
+// download saves what comes of a request while it comes. What came before an error is saved.
+func (f *fetcher) download(ctx context.Context, w store.Window, t ticket, records func(context.Context) iter.Seq2[dixa.Record, error]) (store.Saved, error) {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	batches := make(chan store.Batch, 2)
 	var read error
 	go func() {
 		defer close(batches)
-		read = f.read(reading, w, batches)
+		read = f.read(records(reading), batches)
 	}()
-	saved, err := f.Store.Save(ctx, store.Answer{Window: w, Request: t.request, Asked: t.at, Since: f.first}, batches)
+	saved, err := f.Store.Save(ctx, store.Answer{Window: w, Request: t.request, Asked: t.at, Since: f.first, Beside: f.beside}, batches)
 	stop()
 	for range batches { // after an error of the cache the reader may still hold one
 	}
@@ -140,17 +148,17 @@ func (f *fetcher) download(ctx context.Context, w store.Window, t ticket) (store
 	return saved, read
 }
 
-// read turns the records of a window into batches.
-func (f *fetcher) read(ctx context.Context, w store.Window, batches chan<- store.Batch) error {
+// read turns records into batches.
+func (f *fetcher) read(records iter.Seq2[dixa.Record, error], batches chan<- store.Batch) error {
 	empty := func() store.Batch { return store.Batch{Records: make([]store.Record, 0, batchRecords)} }
 	b, size := empty(), 0
-	// Also when ctx has ended: what has come is saved, and download takes what Save does not.
+	// Also when the reading was ended: what has come is saved, and download takes what Save does not.
 	send := func() {
 		batches <- b
 		b, size = empty(), 0
 		f.report(f.progress())
 	}
-	for r, err := range f.records(ctx, dixa.Kind(f.kind), dixa.By(w.By), dixa.Window{From: w.Starts, To: w.Ends}, &f.patience, f.progress, &f.tally.Requests) {
+	for r, err := range records {
 		if err != nil {
 			send()
 			return err

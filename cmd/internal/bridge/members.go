@@ -50,14 +50,10 @@ func (p *pusher) introduce(ctx context.Context, batch []item) error {
 			continue
 		}
 		err := p.ask(ctx, p.Limits.plectoRest(), &p.patience, p.progress, func(ctx context.Context, _ ticket) error {
-			return notImplemented(p.Plecto.AddMember(ctx, plecto.NewMember{Provider: Provider, ID: agent.ID, Name: agent.Name, Email: agent.Emails[0]}))
+			return p.tell(ctx, agent)
 		})
 		switch {
 		case err == nil:
-			p.tally.Members++
-			if err := p.Store.AddMember(context.WithoutCancel(ctx), p.account(), agent.ID); err != nil {
-				return err
-			}
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case temporary(err):
@@ -71,6 +67,25 @@ func (p *pusher) introduce(ctx context.Context, batch []item) error {
 		}
 	}
 	return nil
+}
+
+// tell tells Plecto of an agent, unless another process just has.
+func (p *pusher) tell(ctx context.Context, agent store.Agent) error {
+	done, err := p.Store.Turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	told, err := p.Store.Members(ctx, p.account())
+	if err != nil || told[agent.ID] {
+		return err
+	}
+	err = p.Plecto.AddMember(ctx, plecto.NewMember{Provider: Provider, ID: agent.ID, Name: agent.Name, Email: agent.Emails[0]})
+	if err != nil {
+		return notImplemented(err)
+	}
+	p.tally.Members++
+	return p.Store.AddMember(context.WithoutCancel(ctx), p.account(), agent.ID)
 }
 
 // load reads the agents and those whom Plecto has been told of.

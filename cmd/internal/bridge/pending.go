@@ -13,11 +13,12 @@ import (
 
 // An item is a record with the registration that it becomes, beside what Plecto last said of it.
 type item struct {
-	record store.Record
-	row    plecto.Registration
-	sent   []byte // row, as it is sent
-	hash   uint64
-	state  state
+	record  store.Record
+	row     plecto.Registration
+	sent    []byte // row, as it is sent
+	hash    uint64
+	state   state
+	version store.Version // what the item was made of
 	// acceptedBefore and rejectedBefore say that Plecto has accepted some registration of this record, and that it refused
 	// the last one.
 	acceptedBefore, rejectedBefore bool
@@ -159,6 +160,10 @@ type itemsFound struct {
 // items maps all records of a source's kind that belong to some conversations, and some records that name none.
 func (b *Bridge) items(ctx context.Context, m *mapping, csids []int64, alone []string) (itemsFound, error) {
 	found := itemsFound{map[int64][]item{}, map[string]item{}}
+	version, err := b.version(ctx, m) // first: what changes while this reads is read again
+	if err != nil {
+		return found, err
+	}
 	records, err := b.Store.RecordsOf(ctx, influences(m.source.Kind), csids)
 	if err != nil {
 		return found, err
@@ -207,6 +212,7 @@ func (b *Bridge) items(ctx context.Context, m *mapping, csids []int64, alone []s
 				continue
 			}
 			it := m.item(t, r, known[r.ID])
+			it.version = version
 			if r.CSID == 0 {
 				found.alone[r.ID] = it
 			} else {
@@ -215,6 +221,13 @@ func (b *Bridge) items(ctx context.Context, m *mapping, csids []int64, alone []s
 		}
 	}
 	return found, nil
+}
+
+// version returns the present version of a mapping's source, what the mapping's own pusher has marked left out.
+func (b *Bridge) version(ctx context.Context, m *mapping) (store.Version, error) {
+	v, err := b.Store.Version(ctx, m.source)
+	v.Marks -= m.marks
+	return v, err
 }
 
 // itemsOf maps some records of a source's kind, in no order.

@@ -137,10 +137,9 @@ func (p *planner) source(ctx context.Context) error {
 	p.plan.Requests += requestsFor(p.plan.New + p.plan.Changed - retried)
 	budget := p.Limits.registrations()
 	p.plan.Least = least(budget, p.remaining(ctx, budget), p.plan.Requests)
-	for day, n := range p.added {
-		p.plan.Members.Days = append(p.plan.Members.Days, MemberDay{day, n})
+	for _, day := range slices.Sorted(maps.Keys(p.added)) {
+		p.plan.Members.Days = append(p.plan.Members.Days, MemberDay{day, p.added[day]})
 	}
-	slices.SortFunc(p.plan.Members.Days, func(a, b MemberDay) int { return strings.Compare(a.Day, b.Day) })
 	return nil
 }
 

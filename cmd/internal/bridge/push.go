@@ -264,7 +264,7 @@ func (p *pusher) rejected(ctx context.Context) iter.Seq2[[]item, error] {
 // send delivers a batch, MaxBatch at most, and marks what became of it together with the source's new place.
 func (p *pusher) send(ctx context.Context, batch []item, place int64) error {
 	if len(batch) == 0 {
-		return p.Store.Mark(context.WithoutCancel(ctx), p.mapping.source, place, nil)
+		return p.settle(ctx, place, nil)
 	}
 	if empty := p.mapping.empty(); len(empty) > 0 && p.tally.Requests == 0 {
 		p.Log.Warn("fields stay empty: messages are not in the cache; import them with --kind messages, or add a source for them",
@@ -273,31 +273,62 @@ func (p *pusher) send(ctx context.Context, batch []item, place int64) error {
 	if err := p.introduce(ctx, batch); err != nil {
 		return err
 	}
-	err := p.post(ctx, batch)
-	if err == nil {
-		return p.mark(ctx, batch, nil, place)
-	}
+	err := p.deliver(ctx, batch, place)
 	if !errors.Is(err, plecto.ErrRefused) {
 		return err
 	}
 	return p.isolate(ctx, batch, err, place)
 }
 
-// post makes one request after another for the same rows until there is an answer to them.
-func (p *pusher) post(ctx context.Context, batch []item) error {
-	rows := make([]plecto.Registration, 0, len(batch))
-	for _, it := range batch {
-		rows = append(rows, it.row)
-	}
-	budget := p.Limits.registrations()
-	err := p.ask(ctx, budget, &p.patience, p.progress, func(ctx context.Context, _ ticket) error {
-		p.tally.Requests++
-		return p.Plecto.Register(ctx, rows)
+// deliver makes one request after another for the same records until there is an answer, and marks what is accepted
+// together with the source's new place. Reading a row, posting it and marking it is one step that only one process takes
+// at a time: what has changed since the rows were read, in the cache or in Plecto, is read again.
+func (p *pusher) deliver(ctx context.Context, batch []item, place int64) error {
+	err := p.ask(ctx, p.Limits.registrations(), &p.patience, p.progress, func(ctx context.Context, _ ticket) error {
+		done, err := p.Store.Turn(ctx)
+		if err != nil {
+			return err
+		}
+		defer done()
+		if batch, err = p.fresh(ctx, batch); err != nil {
+			return err
+		}
+		if len(batch) > 0 {
+			rows := make([]plecto.Registration, len(batch))
+			for i, it := range batch {
+				rows[i] = it.row
+			}
+			p.tally.Requests++
+			if err := p.Plecto.Register(ctx, rows); err != nil {
+				return err
+			}
+		}
+		return p.mark(ctx, batch, nil, place)
 	})
 	if p.allowed > 0 {
 		p.allowed--
 	}
 	return err
+}
+
+// fresh returns the items as they are now: without those that another process has delivered meanwhile.
+func (p *pusher) fresh(ctx context.Context, batch []item) ([]item, error) {
+	now, err := p.version(ctx, p.mapping)
+	if err != nil || !slices.ContainsFunc(batch, func(it item) bool { return it.version != now }) {
+		return batch, err
+	}
+	ids, rejected := make([]string, len(batch)), make(map[string]bool)
+	for i, it := range batch {
+		ids[i], rejected[it.record.ID] = it.record.ID, it.state == stateRejected
+	}
+	records, err := p.Store.RecordsByID(ctx, p.mapping.source.Kind, ids)
+	if err != nil {
+		return nil, err
+	}
+	items, err := p.itemsOf(ctx, p.mapping, records)
+	return slices.DeleteFunc(items, func(it item) bool {
+		return !it.state.pending() && !(it.state == stateRejected && rejected[it.record.ID])
+	}), err
 }
 
 // mark records what became of rows: accepted, but for those with a reason.
@@ -313,9 +344,14 @@ func (p *pusher) mark(ctx context.Context, rows []item, reasons map[string]strin
 		}
 		marks = append(marks, m)
 	}
-	err := p.Store.Mark(context.WithoutCancel(ctx), p.mapping.source, place, marks)
+	err := p.settle(ctx, place, marks)
 	p.report(p.progress())
 	return err
+}
+
+func (p *pusher) settle(ctx context.Context, place int64, marks []store.Registration) error {
+	p.mapping.marks++
+	return p.Store.Mark(context.WithoutCancel(ctx), p.mapping.source, place, marks)
 }
 
 // sum completes the tally with what stands in the cache.

@@ -74,10 +74,10 @@ func (is *isolation) refused(ctx context.Context, rows []item) (bool, error) {
 	if is.accepted == 0 && !is.known && is.refusals >= maxRefusals {
 		return false, fmt.Errorf("%w: %s", ErrAllRefused, is.words)
 	}
-	err := is.post(ctx, rows)
+	err := is.deliver(ctx, rows, 0)
 	if err == nil {
 		is.accepted += len(rows)
-		return false, is.mark(ctx, rows, nil, 0)
+		return false, nil
 	}
 	if !errors.Is(err, plecto.ErrRefused) {
 		return false, err

@@ -27,7 +27,7 @@ const (
 
 // mappingVersion is raised whenever the same record and fields come out as another registration: every source then
 // reads its change log from the start again, and sends what came out different.
-const mappingVersion = 2
+const mappingVersion = 3
 
 // A mapping turns the records of one kind into the registrations of one source. It asks nobody.
 type mapping struct {
@@ -38,6 +38,7 @@ type mapping struct {
 	// covered is read only where a field is made of messages.
 	covered coverage
 	digest  string
+	marks   int64 // written down by the pusher that it serves
 }
 
 // mapping returns how a source's records are mapped now. Of what it depends on beside the records, the digest tells.
@@ -93,7 +94,7 @@ func (b *Bridge) cover(ctx context.Context, m *mapping) (bounds []any, err error
 		bounds = append(bounds, span.From.UnixMilli())
 	}
 	last := m.covered[len(m.covered)-1]
-	beyond, err := b.Store.RecordsBetween(ctx, string(dixa.Messages), store.Span{From: last.To}, store.Record{}, 1)
+	beyond, err := b.Store.RecordsBetween(ctx, string(dixa.Messages), store.Span{From: last.To.Add(edge)}, store.Record{}, 1)
 	return append(bounds, len(beyond)), err
 }
 

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,6 +15,7 @@ type Status struct {
 	Kinds      []KindStatus
 	Sources    []SourceStatus
 	Budgets    []BudgetStatus
+	Live       store.Live
 	Runs       []store.Run // the last few, newest first
 	Aside      []store.AsideElement
 }
@@ -89,18 +91,49 @@ func (b *Bridge) Status(ctx context.Context, zone *time.Location) (Status, error
 		}
 		st.Sources = append(st.Sources, s)
 	}
-	for _, budget := range b.Limits.all() {
-		s := BudgetStatus{Budget: budget}
-		if s.Used, s.Free, err = b.Store.Used(ctx, budget); err != nil {
-			return st, err
-		}
-		st.Budgets = append(st.Budgets, s)
+	if st.Budgets, err = b.Budgets(ctx); err != nil {
+		return st, err
+	}
+	if st.Live, err = b.Store.Live(ctx); err != nil {
+		return st, err
 	}
 	if st.Runs, err = b.Store.Runs(ctx, 5); err != nil {
 		return st, err
 	}
 	st.Aside, err = b.Store.Aside(ctx, asideShown)
 	return st, err
+}
+
+// Budgets tells what is left of each budget.
+func (b *Bridge) Budgets(ctx context.Context) ([]BudgetStatus, error) {
+	var all []BudgetStatus
+	for _, budget := range b.Limits.all() {
+		s := BudgetStatus{Budget: budget}
+		var err error
+		if s.Used, s.Free, err = b.Store.Used(ctx, budget); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// Lag is how far Plecto may be behind Dixa, as far as events tell, and what it is measured by; nothing where no receiver
+// was ever started.
+func Lag(l store.Live, now time.Time) (lag time.Duration, what string) {
+	for _, one := range []struct {
+		since time.Time
+		what  string
+	}{
+		{l.OldestStale, fmt.Sprintf("of %d stale conversations the oldest", l.Stale)},
+		{l.OldestUnpushed, fmt.Sprintf("of %d conversations that wait for Plecto the oldest", l.Unpushed)},
+		{l.AliveAt, "the last sign of life of the receiver"},
+	} {
+		if age := now.Sub(one.since); !one.since.IsZero() && age > lag {
+			lag, what = age, one.what
+		}
+	}
+	return lag, what
 }
 
 // A Rejection is a registration that Plecto refuses, with its words.

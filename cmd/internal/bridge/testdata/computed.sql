@@ -27,7 +27,10 @@ islands AS (
     SELECT starts, covers, sum(before IS NULL OR before < starts) OVER (ORDER BY starts, id ROWS UNBOUNDED PRECEDING) AS island
     FROM done
 )
-SELECT min(starts) AS starts, max(covers) AS ends
+SELECT
+    min(starts) AS starts,
+    -- Messages and conversations are not asked for at one moment: the last stretch counts five minutes further.
+    max(covers) + iif(island = (SELECT max(island) FROM islands), 5 * 60 * 1000, 0) AS ends
 FROM islands
 GROUP BY island;
 

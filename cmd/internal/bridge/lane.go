@@ -1,0 +1,284 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/dixa2plecto/dixa2plecto/store"
+)
+
+// A lane works off one part of what is stale, one request after another.
+type lane struct {
+	*Live
+	part   string
+	budget store.Budget
+	// due returns what there is to do now and, where that is nothing, when there will be.
+	due func(context.Context) (todo, time.Time, error)
+	// work does what is due once the next request may go out. In lanes that fetch, that is request, which calls do with one
+	// taken from the budget.
+	work func(context.Context) error
+	do   func(context.Context, ticket, todo) error
+	gap  time.Duration // that each request takes up, so that they go out evenly
+	next time.Time     // when the next request may go out
+	// tries are those made for what did not come yet.
+	tries map[staleKey]*try
+	// again are conversations to be asked for once more, although they are settled.
+	again map[int64]*again
+}
+
+// todo is what one request of a lane is for: what is stale, and conversations that are asked for once more.
+type todo struct {
+	stale []store.Stale
+	again []int64
+}
+
+func (t todo) empty() bool { return len(t.stale)+len(t.again) == 0 }
+
+type staleKey struct {
+	csid    int64
+	message string
+}
+
+func keyOf(s store.Stale) staleKey { return staleKey{s.CSID, s.Message} }
+
+// A try is how often something was asked for that did not come as it should.
+type try struct {
+	mark int64 // of the event that it was made for
+	next time.Time
+	wait time.Duration
+}
+
+// An again is a conversation that came, though not as new as the event: it is asked for until it is, or for a while.
+type again struct {
+	changedAt   time.Time
+	next, until time.Time
+	wait        time.Duration
+}
+
+const (
+	// staleRead is how much of what is stale is looked at for one request.
+	staleRead = 20000
+	// goneAfter is how long something is asked for that never comes.
+	goneAfter = 24 * time.Hour
+	// insistFor is how long a conversation is asked for that comes, but is older than the event. A refresh does the rest.
+	insistFor = 5 * time.Minute
+	// nearly is how much older than the event it may be without being asked for again and again: the event may be stamped a
+	// little later than the change.
+	nearly = 10 * time.Second
+	// againAfter is when it is then asked for once more.
+	againAfter = 20 * time.Second
+	// leastGap is what lies between two requests at the least, so that one serves many events also without a limit.
+	leastGap = 200 * time.Millisecond
+	// firstTry and lastTry are the first and the longest wait for what did not come.
+	firstTry = 5 * time.Second
+	lastTry  = 6 * time.Hour
+)
+
+func newLane(l *Live, part string, budget store.Budget) *lane {
+	n := &lane{Live: l, part: part, budget: budget, gap: gapOf(budget), tries: map[staleKey]*try{}, again: map[int64]*again{}}
+	n.work = n.request
+	return n
+}
+
+// run works until ctx ends, which is no error, or the cache fails.
+func (l *lane) run(ctx context.Context) error {
+	trouble := patience{}
+	for ctx.Err() == nil {
+		err := l.turn(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if err == nil {
+			trouble.moved()
+			continue
+		}
+		if err := l.endure(err); err != nil {
+			return err
+		}
+		trouble.failed()
+		sleep(ctx, time.Now().Add(trouble.wait))
+	}
+	return nil
+}
+
+// turn waits until there is something to do and a request may go out, and does it.
+func (l *lane) turn(ctx context.Context) error {
+	what, next, err := l.due(ctx)
+	if err != nil {
+		return err
+	}
+	if what.empty() {
+		l.rest(ctx, next)
+		return nil
+	}
+	if err := sleep(ctx, l.next); err != nil {
+		return err
+	}
+	return l.work(ctx)
+}
+
+// rest waits until something becomes stale, or until a moment.
+func (l *lane) rest(ctx context.Context, until time.Time) {
+	if until.IsZero() || time.Until(until) > time.Minute {
+		until = time.Now().Add(time.Minute) // in case another process made something stale
+	}
+	t := time.NewTimer(time.Until(until))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	case <-l.pokes[l.part]:
+	}
+}
+
+// request takes a request from the budget and does with it what is to be done by then. Requests go out evenly, so that none
+// of them has to wait for a minute behind others that came all at once.
+func (l *lane) request(ctx context.Context) error {
+	trouble := patience{limit: l.Patience}
+	return l.ask(ctx, l.budget, &trouble, noProgress, func(ctx context.Context, t ticket) error {
+		l.pace(t.at, 1)
+		what, _, err := l.due(ctx)
+		if err != nil || what.empty() {
+			return err
+		}
+		return l.do(ctx, t, what)
+	})
+}
+
+// pace says that some requests have gone out since a moment.
+func (l *lane) pace(since time.Time, requests int) {
+	l.next = since.Add(max(leastGap, time.Duration(requests)*l.gap))
+}
+
+// gapOf is what lies between two requests when a budget is spent evenly.
+func gapOf(b store.Budget) time.Duration {
+	if b.Limit <= 0 {
+		return 0
+	}
+	return b.Span() / time.Duration(b.Limit)
+}
+
+func noProgress() Progress { return Progress{} }
+
+// sift settles what the cache has already, as known tells, and returns of the rest what is to be asked for now, and when
+// the next is.
+func (l *lane) sift(ctx context.Context, known func(context.Context, []store.Stale) (map[staleKey]bool, error)) (what todo, next time.Time, err error) {
+	all, err := l.Store.Stale(ctx, l.part, staleRead)
+	if err != nil {
+		return what, next, err
+	}
+	there, err := known(ctx, all)
+	if err != nil {
+		return what, next, err
+	}
+	now := time.Now()
+	soonest := func(at time.Time) { next = earliestOf(next, at) }
+	var done []store.Stale
+	stale := make(map[staleKey]bool, len(all))
+	for _, s := range all {
+		key := keyOf(s)
+		if there[key] {
+			done = append(done, s)
+			continue
+		}
+		stale[key] = true
+		if t := l.tries[key]; t != nil && t.mark == s.Mark && t.next.After(now) {
+			soonest(t.next)
+			continue
+		}
+		what.stale = append(what.stale, s)
+	}
+	for key := range l.tries {
+		if !stale[key] {
+			delete(l.tries, key)
+		}
+	}
+	for csid, a := range l.again {
+		if a.next.After(now) {
+			soonest(a.next)
+			continue
+		}
+		what.again = append(what.again, csid)
+	}
+	return what, next, l.settle(ctx, done)
+}
+
+// settle ends what is stale and has it pushed.
+func (l *lane) settle(ctx context.Context, done []store.Stale) error {
+	if len(done) == 0 {
+		return nil
+	}
+	err := l.Store.Settle(context.WithoutCancel(ctx), done)
+	l.poke(store.Registrations)
+	return err
+}
+
+// push has conversations pushed that are not settled by it.
+func (l *lane) push(ctx context.Context, all []store.Stale) error {
+	if len(all) == 0 {
+		return nil
+	}
+	err := l.Store.ToPush(ctx, all)
+	l.poke(store.Registrations)
+	return err
+}
+
+// later has something asked for again after a wait that grows each time; gone says that it has been a day.
+func (l *lane) later(s store.Stale) (gone bool) {
+	now := time.Now()
+	t := l.tries[keyOf(s)]
+	if t == nil {
+		t = &try{}
+		l.tries[keyOf(s)] = t
+	}
+	if t.mark != s.Mark {
+		t.mark, t.wait = s.Mark, 0
+	}
+	t.wait = min(longer(t.wait), lastTry)
+	t.next = now.Add(t.wait)
+	return now.Sub(s.Since) > goneAfter
+}
+
+// longer is the wait after one, so that an export that lags is met about as late again as it lags.
+func longer(wait time.Duration) time.Duration { return max(wait*3/2, firstTry) }
+
+// askAgain has a conversation asked for once more after a wait, and then again until some moment.
+func (l *lane) askAgain(s store.Stale, at time.Time, wait, during time.Duration) {
+	l.again[s.CSID] = &again{changedAt: s.ChangedAt, next: at.Add(wait), until: at.Add(during), wait: wait}
+}
+
+// cameAgain says how new a conversation was that was asked for again.
+func (l *lane) cameAgain(csid int64, newest, at time.Time) {
+	a := l.again[csid]
+	if a == nil || !newest.Before(a.changedAt) || !at.Before(a.until) {
+		delete(l.again, csid)
+		return
+	}
+	a.wait = longer(a.wait)
+	a.next = at.Add(a.wait)
+}
+
+// letGo gives up what has not come for a day.
+func (l *lane) letGo(ctx context.Context, gone []store.Stale) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	csids := make([]int64, len(gone))
+	for i, s := range gone {
+		csids[i] = s.CSID
+	}
+	l.Log.Warn("Dixa told of conversations that it has not given for a day: they are let go", "part", l.part, "conversations", csids)
+	return l.Store.LetGo(context.WithoutCancel(ctx), gone)
+}
+
+// fetch saves what a request gives, told of each record, without what is erased.
+func (l *lane) fetch(ctx context.Context, w store.Window, t ticket, f *fetcher, records recordsFunc) (store.Saved, error) {
+	known, err := l.Store.Erased(ctx)
+	if err != nil {
+		return store.Saved{}, err
+	}
+	f.erased = &erasedSet{known: known}
+	saved, err := f.download(ctx, w, t, records)
+	return saved, errors.Join(err, l.scrubWaiting(context.WithoutCancel(ctx)))
+}

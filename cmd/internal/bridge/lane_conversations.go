@@ -1,0 +1,223 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/dixa2plecto/dixa2plecto/dixa"
+	"github.com/dixa2plecto/dixa2plecto/store"
+)
+
+// A recordsFunc asks for records.
+type recordsFunc func(context.Context) iter.Seq2[dixa.Record, error]
+
+// mostListed is how many conversations are asked for by their numbers at once: how long the list may be is not
+// documented, and an address of some kilobytes passes everywhere.
+const mostListed = 400
+
+// conversationLane fetches stale conversations by their numbers.
+func (l *Live) conversationLane() *lane {
+	n := newLane(l, string(dixa.Conversations), l.Limits.kind(string(dixa.Conversations)))
+	c := &conversationLane{lane: n, most: mostListed}
+	n.due, n.do = c.todo, c.ask
+	return n
+}
+
+type conversationLane struct {
+	*lane
+	most int // that Dixa is thought to take at once
+}
+
+// todo leaves out conversations that the cache has as new as the event.
+func (l *conversationLane) todo(ctx context.Context) (todo, time.Time, error) {
+	return l.sift(ctx, func(ctx context.Context, all []store.Stale) (map[staleKey]bool, error) {
+		versions, err := l.versions(ctx, all)
+		there := make(map[staleKey]bool)
+		for _, s := range all {
+			v := versions[s.CSID]
+			there[keyOf(s)] = !s.ChangedAt.IsZero() && !v.UpdatedAt.Before(s.ChangedAt)
+		}
+		return there, err
+	})
+}
+
+// versions tells how new the cache has conversations.
+func (l *conversationLane) versions(ctx context.Context, all []store.Stale) (map[int64]store.Age, error) {
+	ids := make([]string, len(all))
+	for i, s := range all {
+		ids[i] = strconv.FormatInt(s.CSID, 10)
+	}
+	ages, err := l.Store.Ages(ctx, l.part, ids)
+	versions := make(map[int64]store.Age, len(ages))
+	for i, s := range all {
+		if age, ok := ages[ids[i]]; ok {
+			versions[s.CSID] = age
+		}
+	}
+	return versions, err
+}
+
+// ask makes one request for as many conversations as Dixa takes. Where there are more, it asks for all that have changed
+// since the oldest event instead.
+func (l *conversationLane) ask(ctx context.Context, t ticket, what todo) error {
+	w := store.Window{Run: l.covering, Kind: l.part, By: string(dixa.Updated), Ends: t.at}
+	export := dixa.Export{Kind: dixa.Conversations}
+	// What did not come that way has not changed lately, and is asked for by its number.
+	tried := len(what.stale) > 0 && l.tries[keyOf(what.stale[0])] != nil
+	if len(what.stale)+len(what.again) > l.most && len(what.stale) > 1 && !tried && t.at.Sub(what.stale[0].Since) < overlap {
+		w.Starts = what.stale[0].Since
+		for _, s := range what.stale {
+			if !s.ChangedAt.IsZero() && s.ChangedAt.Before(w.Starts) && t.at.Sub(s.ChangedAt) < overlap {
+				w.Starts = s.ChangedAt
+			}
+		}
+		w.Starts = w.Starts.Add(-time.Minute)
+		export.By, export.Window = dixa.Updated, dixa.Window{From: w.Starts, To: w.Ends}
+	} else {
+		what.stale = what.stale[:min(len(what.stale), l.most)]
+		what.again = what.again[:min(len(what.again), l.most-len(what.stale))]
+		for _, s := range what.stale {
+			export.CSIDs = append(export.CSIDs, s.CSID)
+		}
+		export.CSIDs = append(export.CSIDs, what.again...)
+		slices.Sort(export.CSIDs)
+		export.CSIDs = slices.Compact(export.CSIDs)
+	}
+	before, err := l.versions(ctx, what.stale)
+	if err != nil {
+		return err
+	}
+	came := make(map[int64]int64)
+	saved, err := l.fetch(ctx, w, t, l.fetcher(l.part), func(ctx context.Context) iter.Seq2[dixa.Record, error] {
+		return l.seen(l.Dixa.Export(ctx, export), came)
+	})
+	if tooLong(err) && len(export.CSIDs) > 0 {
+		return l.split(ctx, what, err)
+	}
+	if err != nil {
+		return err
+	}
+	return l.judge(ctx, t, what, came, before, saved)
+}
+
+// seen passes records on and notes the newest time that each tells.
+func (l *conversationLane) seen(records iter.Seq2[dixa.Record, error], came map[int64]int64) iter.Seq2[dixa.Record, error] {
+	return func(yield func(dixa.Record, error) bool) {
+		for r, err := range records {
+			if err == nil {
+				csid := r.CSID
+				if csid == 0 {
+					csid, _ = strconv.ParseInt(r.ID, 10, 64)
+				}
+				came[csid] = newestTime(r)
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// newestTime returns the newest of the times of a conversation's changes, in Unix milliseconds; 0 where it tells none.
+func newestTime(r dixa.Record) int64 {
+	o, err := parse(string(r.Body))
+	if err != nil {
+		return r.UpdatedAt
+	}
+	newest := r.UpdatedAt
+	for _, name := range []string{"last_message_created_at", "closed_at", "assigned_at", "queued_at"} {
+		newest = max(newest, o.millis(name))
+	}
+	return newest
+}
+
+// tooLong reports whether a list of conversations may have been refused for its length, or for one of them.
+func tooLong(err error) bool {
+	e, ok := errors.AsType[*dixa.Error](err)
+	return ok && slices.Contains([]int{http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong,
+		http.StatusUnprocessableEntity, http.StatusRequestHeaderFieldsTooLarge}, e.Status)
+}
+
+// split has half as many asked for next. One that is refused alone is to blame itself.
+func (l *conversationLane) split(ctx context.Context, what todo, refusal error) error {
+	n := len(what.stale) + len(what.again)
+	if n > 1 {
+		l.most = n / 2
+		l.Log.Warn("Dixa refuses a list of conversations, and half as many are asked for", "conversations", n, "error", refusal)
+		return nil
+	}
+	l.most = mostListed
+	for _, csid := range what.again {
+		delete(l.again, csid)
+	}
+	var gone []store.Stale
+	for _, s := range what.stale {
+		l.Log.Warn("Dixa refuses a conversation", "conversation", s.CSID, "error", refusal)
+		if l.later(s) {
+			gone = append(gone, s)
+		}
+	}
+	return l.letGo(ctx, gone)
+}
+
+// judge settles what came as new as the events, and has the rest asked for again.
+func (l *conversationLane) judge(ctx context.Context, t ticket, what todo, came map[int64]int64, before map[int64]store.Age, saved store.Saved) error {
+	after, err := l.versions(ctx, what.stale)
+	if err != nil {
+		return err
+	}
+	for _, csid := range what.again {
+		l.cameAgain(csid, time.UnixMilli(came[csid]), t.at)
+	}
+	var done, gone, push []store.Stale
+	var behind time.Duration
+	late := 0
+	for _, s := range what.stale {
+		newest, ok := came[s.CSID]
+		old := s.ChangedAt.Sub(time.UnixMilli(newest))
+		switch {
+		case !ok:
+			late++
+			if l.later(s) {
+				gone = append(gone, s)
+			}
+		case s.ChangedAt.IsZero() || newest == 0 || old <= 0:
+			done = append(done, s)
+		case old <= nearly:
+			done = append(done, s)
+			l.askAgain(s, t.at, againAfter, againAfter)
+		case after[s.CSID].Revision > before[s.CSID].Revision: // it has changed, if not by this event perhaps
+			done = append(done, s)
+			l.askAgain(s, t.at, firstTry, insistFor)
+		case t.at.Sub(s.Since) > insistFor:
+			done = append(done, s)
+		default:
+			late++
+			behind = max(behind, old)
+			l.later(s)
+		}
+	}
+	if saved.Changed > 0 {
+		for _, csid := range what.again {
+			push = append(push, store.Stale{CSID: csid, Since: t.at})
+		}
+	}
+	log := l.Log.With("part", l.part, "stale", len(what.stale), "came", len(came), "changed", saved.Changed)
+	if late > 0 {
+		log.Info("fetched; the export is not as new as the events yet", "waiting", late, "behind", behind.Round(time.Second))
+	} else {
+		log.Info("fetched")
+	}
+	ctx = context.WithoutCancel(ctx)
+	return errors.Join(l.settle(ctx, done), l.letGo(ctx, gone), l.push(ctx, push))
+}
+
+// fetcher returns one that saves what a lane asks for.
+func (l *Live) fetcher(kind string) *fetcher {
+	return &fetcher{Bridge: l.Bridge, kind: kind, tally: &Imported{Kind: kind}, patience: patience{limit: l.Patience}, assigned: map[[2]string]bool{}}
+}
