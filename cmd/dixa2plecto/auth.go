@@ -92,10 +92,11 @@ func (a *app) login(ctx context.Context, email string, withToken, withPassword b
 
 // noProgress says what to do about trouble in a command that makes none to be kept.
 func noProgress(ctx context.Context, err error) error {
+	_, knows := errors.AsType[hinted](err)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return hinted{context.Cause(ctx), ""}
-	case exitCode(err) == exitTemporary:
+	case !knows && exitCode(err) == exitTemporary:
 		return hinted{err, "try again later"}
 	}
 	return err
@@ -176,7 +177,7 @@ func (a *app) authStatus(ctx context.Context) error {
 	for _, name := range credentialNames() {
 		c := creds[name]
 		doc.Credentials = append(doc.Credentials, credentialJSON{name, c.value != "", c.from})
-		if c.value == "" {
+		if c.value == "" && name != webhookSecret { // which only those who receive webhooks need
 			lacks = append(lacks, name)
 		}
 	}

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -23,36 +22,60 @@ import (
 )
 
 func (a *app) demoCommand() *cobra.Command {
-	var listen bool
+	var listen, live bool
+	var o demoTraffic
 	c := a.command(&cobra.Command{
 		Use:   "demo",
 		Short: "Run the whole job against a simulated Dixa and Plecto",
 		Long: `Run the whole job against a simulated Dixa and a simulated Plecto on this
 machine: no account is needed and nothing is left behind.
 
-With --listen both keep running, and the environment to use them is printed.`,
+With --live the simulated Dixa has office hours and delivers webhooks, some twice,
+some late and some not at all, to ` + "`dixa2plecto serve`" + `, which keeps within the limits
+of the real services. A line per second shows how far Plecto is behind; at the
+end, or on Ctrl-C, every record is compared.
+
+With --listen both keep running, and the environment to use them is printed. Once
+there is a webhook, conversations come in.`,
 		Example: `  dixa2plecto demo
+  dixa2plecto demo --live --speed 10 --for 5m
   dixa2plecto demo --listen`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, _ []string) error {
-		d, err := newDemo(time.Now().UTC(), demoPerDay)
+		if err := o.check(live); err != nil {
+			return err
+		}
+		days, perDay := demoDays, demoPerDay
+		if live {
+			days, perDay = liveDays, livePerDay
+		}
+		d, err := newDemo(time.Now().UTC(), days, perDay)
 		if err != nil {
 			return err
 		}
 		defer d.close()
-		if listen {
+		switch {
+		case live:
+			return a.demoLive(ctx, d, o)
+		case listen:
 			return a.demoListen(ctx, d)
 		}
 		return a.runDemo(ctx, d)
 	})
 	c.Flags().BoolVar(&listen, "listen", false, "keep both services running and print the environment to use")
+	c.Flags().BoolVar(&live, "live", false, "deliver webhooks to serve, and compare everything at the end")
+	c.Flags().Float64Var(&o.speed, "speed", usualSpeed, "with --live: how much faster than in an office conversations go")
+	c.Flags().DurationVar(&o.lasts, "for", usualLasts, "with --live: for how long they come in (0: until Ctrl-C)")
+	c.MarkFlagsMutuallyExclusive("live", "listen")
 	return c
 }
 
 // A demo is a simulated Dixa and a simulated Plecto that listen on loopback, and a folder for the cache.
 type demo struct {
 	world   *dixatest.World
+	first   time.Time // its first day
 	today   time.Time // its first moment: the demo does not notice when the day ends
+	dixa    *dixatest.Server
 	plecto  *plectotest.Server
 	sources []demoSource // to link
 	folder  string
@@ -68,12 +91,17 @@ const (
 	demoPerDay = 8
 )
 
-func newDemo(now time.Time, perDay int) (d *demo, err error) {
+// demoCache is the name of its cache.
+const demoCache = "demo.db"
+
+func newDemo(now time.Time, days, perDay int) (d *demo, err error) {
 	d = &demo{
+		first:  startOfDay(now, -days),
 		today:  startOfDay(now, 0),
-		world:  dixatest.NewWorld(dixatest.Team{Seed: 1, From: startOfDay(now, -demoDays), To: now, ConversationsPerDay: perDay}),
+		world:  dixatest.NewWorld(dixatest.Team{Seed: 1, From: startOfDay(now, -days), To: now, ConversationsPerDay: perDay}),
 		plecto: &plectotest.Server{Email: "demo@example.com", Password: "demo-password"},
 	}
+	d.dixa = &dixatest.Server{World: d.world, Token: "demo-token", Behaviour: dixatest.Behaviour{ActivitiesPerPage: 1000}}
 	defer func() {
 		if err != nil {
 			d.close()
@@ -82,7 +110,7 @@ func newDemo(now time.Time, perDay int) (d *demo, err error) {
 	if d.folder, err = os.MkdirTemp("", "dixa2plecto-demo-"); err != nil {
 		return d, err
 	}
-	dixaURL, err := d.serve(&dixatest.Server{World: d.world, Token: "demo-token", Behaviour: dixatest.Behaviour{ActivitiesPerPage: 1000}})
+	dixaURL, err := d.serve(d.dixa)
 	if err != nil {
 		return d, err
 	}
@@ -97,7 +125,9 @@ func newDemo(now time.Time, perDay int) (d *demo, err error) {
 		{"DIXA_EXPORTS_URL", dixaURL + "/v1"},
 		{"DIXA_API_URL", dixaURL + "/v1"},
 		{"PLECTO_URL", plectoURL + "/api/v2"},
-		{"DIXA2PLECTO_DB", filepath.Join(d.folder, "demo.db")},
+		// What webhooks are signed with is stored by profile, and that of the user's own stays as it is.
+		{"DIXA2PLECTO_PROFILE", "demo"},
+		{"DIXA2PLECTO_DB", filepath.Join(d.folder, demoCache)},
 	}
 	return d, nil
 }
@@ -125,6 +155,7 @@ func (d *demo) serve(h http.Handler) (address string, err error) {
 }
 
 func (d *demo) close() {
+	d.dixa.Close()
 	for _, s := range d.servers {
 		s.Close()
 	}
@@ -146,97 +177,70 @@ func (d *demo) getenv(name string, machine func(string) string) string {
 	return ""
 }
 
-// runDemo runs the commands a newcomer would, each after its command line.
+// runDemo runs the commands a newcomer would.
 func (a *app) runDemo(ctx context.Context, d *demo) error {
-	commands := [][]string{{"auth", "status"}}
-	for _, kind := range bridge.Kinds() {
-		commands = append(commands, []string{"sources", "add", kind})
-	}
+	d.env = append(d.env, [2]string{webhookSecret, hex.EncodeToString([]byte("demo"))}) // or auth status would ask the keyring
+	commands := append([][]string{{"auth", "status"}}, addEachKind()...)
 	commands = append(commands,
-		[]string{"import", "--from", startOfDay(d.today, -demoDays).Format(time.DateOnly), "--to", startOfDay(d.today, -1).Format(time.DateOnly)},
+		[]string{"import", "--from", d.first.Format(time.DateOnly), "--to", startOfDay(d.today, -1).Format(time.DateOnly)},
 		[]string{"push", "--dry-run"},
 		[]string{"push"},
 		[]string{"verify"},
 		[]string{"status"},
 	)
-	w := world{strings.NewReader(""), a.stdout, a.stderr, func(name string) string { return d.getenv(name, a.getenv) }}
-	if a.json || a.quiet {
-		w.stdout, w.stderr = io.Discard, io.Discard
+	if err := a.demoRun(ctx, d, commands...); err != nil {
+		return err
 	}
-	for _, args := range commands {
-		fmt.Fprintf(w.stdout, "$ dixa2plecto %s\n", strings.Join(args, " "))
-		if code := run(ctx, args, w); code != exitOK {
-			return cmp.Or(context.Cause(ctx), fmt.Errorf("the demo's command %q ended with code %d", strings.Join(args, " "), code))
-		}
-		fmt.Fprintln(w.stdout)
+	found, err := d.compare(d.today)
+	if err != nil {
+		return err
 	}
-	return a.compareDemo(d)
-}
-
-// compareDemo holds what Plecto has against what Dixa has.
-func (a *app) compareDemo(d *demo) error {
-	doc := struct {
-		OK            bool `json:"ok"`
-		Conversations int  `json:"conversations"`
-		Messages      int  `json:"messages"`
-		Activities    int  `json:"activities"`
-		Members       int  `json:"members"`
-	}{OK: true, Members: len(d.plecto.Members())}
-	sources := d.plecto.DataSources()
-	for i, held := range []struct {
-		records []json.RawMessage
-		count   *int
-	}{{d.world.Conversations(), &doc.Conversations}, {d.world.Messages(), &doc.Messages}, {d.world.Activities(), &doc.Activities}} {
-		kind := bridge.Kinds()[i]
-		want := map[string]bool{}
-		for _, record := range held.records {
-			id, created, err := idAndTime(record)
-			if err != nil {
-				return err
-			}
-			if created.Before(d.today) {
-				want[id] = true
-			}
-		}
-		for _, r := range d.plecto.Registrations(sources[i].UUID) {
-			if !want[r.ExternalID] {
-				return fmt.Errorf("%s %s are in Plecto, but not in Dixa", kind, r.ExternalID)
-			}
-			delete(want, r.ExternalID)
-			*held.count++
-		}
-		if len(want) > 0 {
-			return fmt.Errorf("%d %s of Dixa's are not in Plecto", len(want), kind)
-		}
-	}
-	return a.result(doc, func() error {
+	return a.result(struct {
+		OK bool `json:"ok"`
+		demoCounts
+	}{true, found}, func() error {
 		_, err := fmt.Fprintf(a.stdout, `Plecto now has every conversation (%s), message (%s) and activity (%s) of those days,
 each once, under %s members. It was all simulated and is gone now. With real accounts: dixa2plecto auth login
-`, thousands(doc.Conversations), thousands(doc.Messages), thousands(doc.Activities), thousands(doc.Members))
+`, thousands(found.Conversations), thousands(found.Messages), thousands(found.Activities), thousands(found.Members))
 		return err
 	})
 }
 
-// idAndTime reads of a record what tells it from others, and when it was created.
-func idAndTime(record json.RawMessage) (id string, created time.Time, err error) {
-	var r struct {
-		ID        any    `json:"id"`
-		CreatedAt int64  `json:"created_at"`
-		Timestamp string `json:"activityTimestamp"`
+func addEachKind() (commands [][]string) {
+	for _, kind := range bridge.Kinds() {
+		commands = append(commands, []string{"sources", "add", kind})
 	}
-	dec := json.NewDecoder(bytes.NewReader(record))
-	dec.UseNumber()
-	if err := dec.Decode(&r); err != nil {
-		return "", created, err
-	}
-	if r.Timestamp == "" {
-		return fmt.Sprint(r.ID), time.UnixMilli(r.CreatedAt), nil
-	}
-	created, err = time.Parse(time.RFC3339, strings.TrimSuffix(r.Timestamp, "[GMT]"))
-	return fmt.Sprint(r.ID), created, err
+	return commands
 }
 
-// demoListen prints how to use the two services and keeps them until it is told to stop.
+// demoWorld is what the demo's commands see of the machine.
+func (a *app) demoWorld(d *demo) world {
+	w := world{strings.NewReader(""), a.stdout, a.stderr, func(name string) string { return d.getenv(name, a.getenv) }}
+	if a.json || a.quiet {
+		w.stdout, w.stderr = io.Discard, io.Discard
+	}
+	return w
+}
+
+// demoRun runs commands, each after its command line.
+func (a *app) demoRun(ctx context.Context, d *demo, commands ...[]string) error {
+	w := a.demoWorld(d)
+	for _, args := range commands {
+		fmt.Fprintf(w.stdout, "$ dixa2plecto %s\n", strings.Join(args, " "))
+		if code := run(ctx, args, w); code != exitOK {
+			return cmp.Or(context.Cause(ctx), demoFailed(args, code))
+		}
+		fmt.Fprintln(w.stdout)
+	}
+	return nil
+}
+
+func demoFailed(args []string, code int) error {
+	return fmt.Errorf("the demo's command %q ended with code %d", strings.Join(args, " "), code)
+}
+
+// demoListen prints how to use the two services and keeps them until it is told to stop, with an ordinary day in the
+// office for who subscribes to it.
 func (a *app) demoListen(ctx context.Context, d *demo) error {
 	doc := struct {
 		OK          bool              `json:"ok"`
@@ -258,13 +262,21 @@ func (a *app) demoListen(ctx context.Context, d *demo) error {
 		for _, s := range d.sources {
 			fmt.Fprintf(a.stdout, "dixa2plecto sources link %s %s # or: sources add %[1]s\n", s.kind, s.uuid)
 		}
-		_, err := fmt.Fprintln(a.stdout, "# Ctrl-C ends both and removes the cache.")
+		_, err := fmt.Fprintln(a.stdout, "# Conversations come in once there is a webhook. Ctrl-C ends both and removes the cache.")
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	<-ctx.Done()
+	for ctx.Err() == nil && len(d.dixa.Subscriptions()) == 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+	if ctx.Err() == nil {
+		dixatest.NewTraffic(d.dixa, dixatest.TrafficConfig{}).Run(ctx)
+	}
 	if _, stopped := errors.AsType[signalled](context.Cause(ctx)); stopped {
 		return nil // that is how it is meant to end
 	}

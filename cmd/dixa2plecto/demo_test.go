@@ -7,7 +7,7 @@ import (
 )
 
 func TestTheDemoDoesNotNoticeMidnight(t *testing.T) {
-	d, err := newDemo(time.Now().UTC().AddDate(0, 0, -1), 2)
+	d, err := newDemo(time.Now().UTC().AddDate(0, 0, -1), demoDays, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,12 @@ import (
 // rows prints what a data source in Plecto holds, a line of JSON each: rows TITLE|UUID
 func rows(ts *testscript.TestScript, neg bool, args []string) {
 	takes(ts, !neg && len(args) == 1, "rows TITLE|UUID")
-	var lines []string
-	for _, r := range servicesOf(ts).plecto.Registrations(dataSourceOf(ts, args[0])) {
+	printLines(ts, rowsOf(ts, dataSourceOf(ts, args[0])))
+}
+
+// rowsOf returns what a data source in Plecto holds, a line of JSON each.
+func rowsOf(ts *testscript.TestScript, uuid string) (lines []string) {
+	for _, r := range servicesOf(ts).plecto.Registrations(uuid) {
 		line, err := json.Marshal(struct {
 			ID, Date string
 			Fields   map[string]any
@@ -26,7 +30,7 @@ func rows(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		lines = append(lines, string(line))
 	}
-	printLines(ts, lines)
+	return lines
 }
 
 // rewrites changes a row as a person would in Plecto: rewrites TITLE|UUID ID FIELD VALUE

@@ -28,6 +28,8 @@ type app struct {
 	world
 	profile, db          string
 	json, quiet, verbose bool
+	// logs says that the command tells what it does.
+	logs bool
 	// watch shows the progress while a flow runs; nil before.
 	watch progress
 	// began says that the command line was understood: errors from then on are not about usage by themselves.
@@ -60,6 +62,7 @@ command that was stopped goes on where it was when it is run again.`,
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "log each request")
 	a.group(root,
 		a.authCommand(), a.sourcesCommand(), a.importCommand(), a.pushCommand(), a.syncCommand(),
+		a.serveCommand(), a.webhookCommand(),
 		a.statusCommand(), a.verifyCommand(), a.eraseCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()
@@ -102,6 +105,7 @@ const (
 	needDixa   need = 1 << iota // the Dixa token
 	needPlecto                  // the Plecto login
 	needLock                    // to be the only writing run
+	needLog                     // to run for long, and to log what it does rather than draw it
 )
 
 // usualPatience is how long a command goes on trying where nobody says otherwise.
@@ -160,6 +164,9 @@ func (a *app) withBridge(ctx context.Context, needs need, p patienceFlags, do fu
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	watch := a.newProgress()
+	if needs&needLog != 0 {
+		watch, a.logs = silent{a.stderr}, true
+	}
 	a.watch = watch
 	defer watch.close()
 	log := a.logger(watch)
@@ -215,6 +222,8 @@ func (a *app) logger(w io.Writer) *slog.Logger {
 		level = slog.LevelError
 	case a.verbose:
 		level = slog.LevelDebug
+	case a.logs:
+		level = slog.LevelInfo
 	}
 	if a.terminal() {
 		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !a.colour()}))

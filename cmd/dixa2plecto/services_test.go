@@ -305,11 +305,16 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 	s.dixa.Fault(one)
 }
 
-// heal ends all that fault and poison began.
+// heal ends all that fault and poison began, of both services or of one: heal [dixa|plecto]
 func heal(ts *testscript.TestScript, neg bool, args []string) {
-	takes(ts, !neg && len(args) == 0, "heal")
+	takes(ts, !neg && len(args) <= 1, "heal [dixa|plecto]")
 	s := servicesOf(ts)
-	s.dixa.Heal()
+	if !slices.Contains(args, "plecto") {
+		s.dixa.Heal()
+	}
+	if slices.Contains(args, "dixa") {
+		return
+	}
 	for _, lift := range s.lifts {
 		lift()
 	}

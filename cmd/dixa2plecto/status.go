@@ -14,14 +14,22 @@ import (
 )
 
 func (a *app) statusCommand() *cobra.Command {
-	var rejected bool
+	var rejected, check bool
+	var maxLag time.Duration
 	var tz string
-	c := a.command(&cobra.Command{
+	var c *cobra.Command
+	c = a.command(&cobra.Command{
 		Use:   "status",
 		Short: "Show what is in the cache, what is pending, and what to do next",
-		Long:  `Show what is in the cache, what is pending, and what to do next. Nobody is asked.`,
+		Long: `Show what is in the cache, what is pending, and what to do next. Nobody is asked.
+
+With --check it only tells, for monitors, how far Plecto may be behind Dixa, and
+ends with 1 where that is more than --max-lag: since when the oldest conversation
+is stale or waits for Plecto, or when serve last proved alive. Once it was
+started, serve is meant to run.`,
 		Example: `  dixa2plecto status
   dixa2plecto status --rejected
+  dixa2plecto status --check --max-lag 5m
   dixa2plecto status --json`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, _ []string) error {
@@ -29,9 +37,16 @@ func (a *app) statusCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if maxLag <= 0 {
+			return usagef("--max-lag is more than 0")
+		}
+		check = check || c.Flags().Changed("max-lag")
 		return a.withBridge(ctx, 0, patienceFlags{}, func(ctx context.Context, b *bridge.Bridge) error {
 			if rejected {
 				return a.printRejections(ctx, b)
+			}
+			if check {
+				return a.checkLag(ctx, b, maxLag)
 			}
 			st, err := b.Status(ctx, zone)
 			if err != nil {
@@ -41,6 +56,8 @@ func (a *app) statusCommand() *cobra.Command {
 		})
 	})
 	c.Flags().BoolVar(&rejected, "rejected", false, "list the rejected registrations with Plecto's words")
+	c.Flags().BoolVar(&check, "check", false, "tell the lag alone, and end with 1 beyond --max-lag")
+	c.Flags().DurationVar(&maxLag, "max-lag", 5*time.Minute, "the lag that --check allows")
 	c.Flags().StringVar(&tz, "tz", "UTC", "time zone of months, for example Europe/Copenhagen")
 	return c
 }
@@ -111,6 +128,9 @@ func (a *app) printStatus(st bridge.Status) error {
 	if err := budgets.print(a.stdout); err != nil {
 		return err
 	}
+	if err := a.printLive(st.Live); err != nil {
+		return err
+	}
 	if err := a.printLastRuns(st.Runs); err != nil {
 		return err
 	}
@@ -173,6 +193,9 @@ func next(st bridge.Status) string {
 		return "`dixa2plecto push` sends what is pending"
 	case rejected > 0:
 		return "`dixa2plecto status --rejected` shows why; then `dixa2plecto push --retry-rejected`"
+	}
+	if st.Live.Serving {
+		return "nothing to do; `dixa2plecto serve` keeps it current"
 	}
 	return "nothing to do; `dixa2plecto sync` from cron keeps it current"
 }

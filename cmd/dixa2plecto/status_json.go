@@ -61,13 +61,14 @@ type statusJSON struct {
 	Kinds      []kindStatusJSON   `json:"kinds"`
 	Sources    []sourceStatusJSON `json:"sources"`
 	Stale      int                `json:"stale"`
+	Live       liveJSON           `json:"live"`
 	Budgets    []budgetJSON       `json:"budgets"`
 	Runs       []runStatusJSON    `json:"runs"`
 	Aside      []asideJSON        `json:"aside"`
 }
 
 func statusDocument(st bridge.Status) statusJSON {
-	doc := statusJSON{OK: true, Connection: st.Connection,
+	doc := statusJSON{OK: true, Connection: st.Connection, Stale: st.Live.Stale, Live: liveOf(st.Live),
 		Kinds: []kindStatusJSON{}, Sources: []sourceStatusJSON{}, Budgets: []budgetJSON{}, Runs: []runStatusJSON{}, Aside: []asideJSON{}}
 	for _, k := range st.Kinds {
 		from, to := extent(k.Covered)

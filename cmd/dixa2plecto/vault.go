@@ -87,6 +87,29 @@ func (v vault) save(ctx context.Context, c credentials) (from string, err error)
 	return "file " + v.path, nil
 }
 
+// change stores what a function makes of one of the credentials, where that is something else; empty forgets it. It
+// returns where it is stored.
+func (v vault) change(ctx context.Context, name string, change func(string) string) (from string, err error) {
+	stored, err := v.load(ctx)
+	if err != nil {
+		return "", err
+	}
+	before := stored[name]
+	switch value := change(before.value); value {
+	case before.value:
+		return before.from, nil
+	case "":
+		delete(stored, name)
+	default:
+		stored[name] = credential{value: value}
+	}
+	if len(stored) == 0 {
+		_, err = v.clear(ctx)
+		return "", err
+	}
+	return v.save(ctx, stored)
+}
+
 // writeSecret replaces a file whole, readable by its owner alone whatever the umask; a link in its place is replaced.
 func writeSecret(path string, text []byte) error {
 	dir := filepath.Dir(path)

@@ -62,3 +62,28 @@ func TestAKeyringThatDoesNotAnswerIsLeftBehind(t *testing.T) {
 		}
 	})
 }
+
+func TestTheVaultKeepsWhatIsNotChanged(t *testing.T) {
+	keyring.MockInitWithError(dbus.Error{Name: "org.freedesktop.DBus.Error.ServiceUnknown"})
+	v := vault{"default", filepath.Join(t.TempDir(), "default.json")}
+	change := func(name, value string) {
+		t.Helper()
+		if _, err := v.change(t.Context(), name, func(string) string { return value }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(webhookSecret, "")
+	if _, err := os.Stat(v.path); err == nil {
+		t.Error("nothing was to be stored")
+	}
+	change(dixaToken, "example")
+	change(webhookSecret, "0123")
+	if stored, err := v.load(t.Context()); err != nil || stored[dixaToken].value != "example" || stored[webhookSecret].value != "0123" {
+		t.Errorf("%v, %v", len(stored), err)
+	}
+	change(dixaToken, "")
+	change(webhookSecret, "")
+	if _, err := os.Stat(v.path); err == nil {
+		t.Error("it holds nothing, and is there")
+	}
+}
