@@ -130,11 +130,7 @@ func (c *Client) do(ctx context.Context, client *resty.Client, r request) (*watc
 	method := cmp.Or(r.method, http.MethodGet)
 	w := newWatch(ctx, c.answer)
 	began := time.Now()
-	req := client.R().SetContext(w.ctx).SetQueryParams(r.query)
-	if r.body != nil {
-		req.SetHeader("Content-Type", "application/json").SetBody(r.body)
-	}
-	resp, err := req.Execute(method, r.path)
+	resp, err := client.R().SetContext(w.ctx).SetQueryParams(r.query).SetBody(r.body).Execute(method, r.path)
 	if err != nil {
 		err = w.cause(err)
 		w.stop()
