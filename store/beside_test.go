@@ -18,15 +18,15 @@ func TestTheAnswerToAnOlderRequestDoesNotReplaceWhatCameUnchanged(t *testing.T) 
 		s := open(t)
 		w := span(t, s, "serve", kind, hour(0), hour(10))
 		a, b := belonging(kind, 1, 7, `,"state":"A"`), belonging(kind, 1, 7, `,"state":"B"`)
-		save(t, s, store.Answer{Window: w, Request: 1, Beside: true}, store.Batch{Records: []store.Record{a}})
-		saved := save(t, s, store.Answer{Window: w, Request: 3, Since: 2, Beside: true}, store.Batch{Records: []store.Record{a}})
+		save(t, s, store.Answer{Window: w, Request: 1, Known: time.Now()}, store.Batch{Records: []store.Record{a}})
+		saved := save(t, s, store.Answer{Window: w, Request: 3, Since: 2, Known: time.Now()}, store.Batch{Records: []store.Record{a}})
 		equal(t, kind+": changed by the same again", saved.Changed, 0)
 		revision := log(t, s, []string{kind}, 0, 10)[0].Revision
-		saved = save(t, s, store.Answer{Window: w, Request: 2, Beside: true}, store.Batch{Records: []store.Record{b}})
+		saved = save(t, s, store.Answer{Window: w, Request: 2, Known: time.Now()}, store.Batch{Records: []store.Record{b}})
 		equal(t, kind+": changed by the late answer", saved.Changed, 0)
 		equal(t, kind+": the body", body(t, s, kind, a.ID), a.Body)
 		equal(t, kind+": the revision", log(t, s, []string{kind}, 0, 10)[0].Revision, revision)
-		save(t, s, store.Answer{Window: w, Request: 4, Beside: true}, store.Batch{Records: []store.Record{b}})
+		save(t, s, store.Answer{Window: w, Request: 4, Known: time.Now()}, store.Batch{Records: []store.Record{b}})
 		equal(t, kind+": the body in a newer answer", body(t, s, kind, a.ID), b.Body)
 	}
 }
@@ -34,13 +34,13 @@ func TestTheAnswerToAnOlderRequestDoesNotReplaceWhatCameUnchanged(t *testing.T) 
 func TestAConversationErasedWhileItsAnswerWasUnderWayIsScrubbedAgain(t *testing.T) {
 	for _, row := range []struct {
 		name   string
-		asked  time.Duration // before or after it was erased
+		asked  time.Duration // when it was read what is erased: before or after that was
 		beside bool
 		want   string
 	}{
-		{"asked for before", -time.Minute, true, "[7]"},
-		{"asked for in the same moment", 0, true, "[7]"},
-		{"asked for after", time.Minute, true, "[]"},
+		{"read before", -time.Minute, true, "[7]"},
+		{"read in the same moment", 0, true, "[7]"},
+		{"read after", time.Minute, true, "[]"},
 		{"alone", -time.Minute, false, "[]"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -52,7 +52,10 @@ func TestAConversationErasedWhileItsAnswerWasUnderWayIsScrubbedAgain(t *testing.
 			erased := time.Now()
 			scrub(t, s, 7, 9)
 			equal(t, row.name+": to scrub before the answer", unscrubbed(t, s), "[]")
-			a := store.Answer{Window: w, Request: 5, Asked: erased.Add(row.asked), Beside: row.beside}
+			a := store.Answer{Window: w, Request: 5}
+			if row.beside {
+				a.Known = erased.Add(row.asked)
+			}
 			save(t, s, a, store.Batch{Records: []store.Record{belonging("messages", 1, 7, `,"text":"secret"`), belonging("messages", 2, 8, "")}})
 			equal(t, row.name+": to scrub", unscrubbed(t, s), row.want)
 			if row.want != "[]" {

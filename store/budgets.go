@@ -17,7 +17,7 @@ type Budget struct {
 	Per   time.Duration
 	// Burst is how many of them may go out at once, where that is less: no more in the part of Per that is theirs.
 	Burst int
-	// Live is set for what events ask for. Beside the receiver everything else spends no more than a share.
+	// Live is set for what keeps everything current. Beside the receiver all else spends no more than a share.
 	Live bool
 }
 
@@ -68,6 +68,18 @@ func (s *Store) Spend(ctx context.Context, b Budget) (request int64, when time.T
 		return 0, when, fmt.Errorf("store: spending from the budget %s: %w", b.Name, err)
 	}
 	return request, when, nil
+}
+
+// Refund gives a request back that was taken from a budget and not made.
+func (s *Store) Refund(ctx context.Context, request int64) error {
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM requests WHERE id = ?`, request)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store: giving a request back: %w", err)
+	}
+	return nil
 }
 
 // A querier is a *sql.DB or a *sql.Tx.

@@ -18,7 +18,7 @@ type Event struct {
 	Type string
 	CSID int64     // the conversation it names, 0 where it names none
 	At   time.Time // when it happened, in Dixa's words; zero where it does not say
-	// Stale is what the event makes stale, its Part, CSID, Message and ChangedAt.
+	// Stale is what the event makes stale, its Part, CSID, Item and ChangedAt.
 	Stale []Stale
 }
 
@@ -29,7 +29,7 @@ const (
 	inboxSize  = 2048 // events that may wait
 	inboxBatch = 512  // events of one transaction
 	// inboxTime is how long events wait for other processes before they are refused: whoever sent them waits too.
-	inboxTime = 8 * time.Second
+	inboxTime = 4 * time.Second
 )
 
 // An Inbox stores events, many of them with one write to the disk.
@@ -143,9 +143,10 @@ func saveEvent(ctx context.Context, tx *sql.Tx, e Event, now int64) (fresh bool,
 		return false, err
 	}
 	for _, st := range e.Stale {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO stale (part, csid, message, since, newest, changed_at, mark) VALUES (?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET newest = excluded.newest, changed_at = max(changed_at, excluded.changed_at), mark = excluded.mark`,
-			st.Part, st.CSID, st.Message, now, now, millis(st.ChangedAt), mark); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO stale (part, csid, item, since, newest, changed_at, mark) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET newest = excluded.newest, changed_at = max(changed_at, excluded.changed_at), mark = excluded.mark,
+				wait = 0, next_at = 0`,
+			st.Part, st.CSID, st.Item, now, now, millis(st.ChangedAt), mark); err != nil {
 			return false, err
 		}
 	}
@@ -169,12 +170,19 @@ func (s *Store) durably(ctx context.Context, fn func(context.Context, *sql.Tx) e
 
 // ForgetEvents lets go of events that were received too long ago to come again.
 func (s *Store) ForgetEvents(ctx context.Context) error {
-	err := s.tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM events WHERE received_at < ?`, millis(time.Now().Add(-eventsKept)))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("store: forgetting events: %w", err)
+	for more := true; more; {
+		err := s.tx(ctx, func(tx *sql.Tx) error {
+			res, err := tx.ExecContext(ctx, `DELETE FROM events WHERE mark IN (SELECT mark FROM events WHERE received_at < ? LIMIT 1000)`, millis(time.Now().Add(-eventsKept)))
+			if err != nil {
+				return err
+			}
+			n, err := res.RowsAffected()
+			more = n > 0
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("store: forgetting events: %w", err)
+		}
 	}
 	return nil
 }

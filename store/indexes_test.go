@@ -20,7 +20,7 @@ func TestEachIndexAnswersItsQuestion(t *testing.T) {
 		"records_by_conversation": `SELECT * FROM records WHERE csid IN (1, 2, 3) AND kind IN ('conversations', 'messages') ORDER BY csid`,
 		"erased_waiting":          `SELECT csid FROM erased WHERE scrubbed_at IS NULL ORDER BY csid`,
 		"events_by_time":          `DELETE FROM events WHERE received_at < 5`,
-		"stale_by_time":           `SELECT csid FROM stale WHERE part = 'messages' ORDER BY since, csid, message LIMIT 9`,
+		"stale_by_next":           `SELECT csid FROM stale WHERE part = 'messages' AND next_at <= 5 ORDER BY since, csid, item LIMIT 9`,
 		"requests_by_lane":        `SELECT at FROM requests WHERE budget = 'exports' AND live = 0 ORDER BY at DESC LIMIT 1 OFFSET 8`,
 	} {
 		var id, parent, unused int
@@ -38,11 +38,11 @@ func TestHowCurrentEverythingIsIsReadFromTheIndexes(t *testing.T) {
 	openAt(t, path)
 	for question, index := range map[string]string{
 		`SELECT max(received_at) FROM events`:                                                                      "events_by_time",
-		`SELECT min(since) FROM stale WHERE part = 'registrations'`:                                                "stale_by_time (part=?)",
+		`SELECT min(since) FROM stale WHERE part = 'registrations'`:                                                "stale_by_next (part=?)",
 		`SELECT count(*) FROM stale WHERE part = 'registrations'`:                                                  "(part=?)",
 		`SELECT count(*), count(*) FILTER (WHERE at > 7) FROM requests WHERE budget = 'a' AND live = 1 AND at > 5`: "requests_by_lane (budget=? AND live=? AND at>?)",
-		`DELETE FROM stale WHERE part = 'messages' AND csid = 7 AND message = 'm1' AND mark = 3`:                   "(part=? AND csid=? AND message=?)",
-		`UPDATE stale SET since = newest WHERE part = 'messages' AND csid = 7 AND message = 'm1' AND mark > 3`:     "(part=? AND csid=? AND message=?)",
+		`DELETE FROM stale WHERE part = 'messages' AND csid = 7 AND item = 'm1' AND mark = 3`:                      "(part=? AND csid=? AND item=?)",
+		`UPDATE stale SET since = newest WHERE part = 'messages' AND csid = 7 AND item = 'm1' AND mark > 3`:        "(part=? AND csid=? AND item=?)",
 		`SELECT at FROM requests WHERE budget = 'a' ORDER BY at DESC LIMIT 1 OFFSET 9`:                             "requests_by_budget (budget=?)",
 	} {
 		var id, parent, unused int

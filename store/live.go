@@ -32,7 +32,7 @@ func (s *Store) Live(ctx context.Context) (l Live, err error) {
 	err = s.reader.QueryRowContext(ctx, `SELECT serving, alive_at, applied_at, pushed_at, refreshed_at,
 		(SELECT max(received_at) FROM events),
 		(SELECT count(DISTINCT csid) FROM stale WHERE part <> ?), (SELECT min(since) FROM stale WHERE part <> ?),
-		(SELECT count(*) FROM stale WHERE part = ?), (SELECT min(since) FROM stale WHERE part = ?) FROM cache`,
+		(SELECT count(DISTINCT csid) FROM stale WHERE part = ?), (SELECT min(since) FROM stale WHERE part = ?) FROM cache`,
 		Registrations, Registrations, Registrations, Registrations).
 		Scan(&serving, &alive, &applied, &pushed, &refreshed, &received, &l.Stale, &stale, &l.Unpushed, &unpushed)
 	if err != nil {

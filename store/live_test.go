@@ -24,6 +24,7 @@ func live(t *testing.T, s *store.Store) store.Live {
 func TestLiveTellsHowCurrentEverythingIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
+		link(t, s, "messages", "0123456789abcdef0123456789abcdef")
 		in, began := inbox(t, s), time.Now().UTC()
 		equal(t, "before anything", live(t, s), store.Live{})
 		second := func(n int) time.Time { return began.Add(time.Duration(n) * time.Second) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,9 +19,13 @@ type Answer struct {
 	Asked   time.Time // when the request was sent
 	// Since is the first request of the command: records that it or a later one has brought are not counted again.
 	Since int64
-	// Beside says that other commands may run meanwhile: one that fetches the same, or erases what this answer still has.
-	Beside bool
+	// Known is when the caller read what is erased, where other commands may run meanwhile: one that fetches the same, or
+	// erases what this answer still has. Zero where none may.
+	Known time.Time
 }
+
+// ErrErased says that a customer was erased while an answer came: it is to be asked for again.
+var ErrErased = errors.New("a customer was erased meanwhile")
 
 // A Batch is a stretch of an answer.
 type Batch struct {
@@ -146,7 +151,7 @@ func (s *Store) saveBatch(ctx context.Context, tx *sql.Tx, a Answer, b Batch, sa
 	if err := saveAgents(ctx, tx, b.Agents, false); err != nil {
 		return err
 	}
-	if a.Beside {
+	if !a.Known.IsZero() {
 		if err := beside(ctx, tx, a, records); err != nil {
 			return err
 		}
@@ -160,7 +165,8 @@ func (s *Store) saveBatch(ctx context.Context, tx *sql.Tx, a Answer, b Batch, sa
 }
 
 // beside says of records that came unchanged that they did, so that the answer to an older request does not replace them,
-// and has those scrubbed again that were erased after the answer was asked for.
+// and has those scrubbed again that were erased after the caller knew. Whose the conversations of a customer are who was
+// erased since, only the caller can tell: ErrErased.
 func beside(ctx context.Context, tx *sql.Tx, a Answer, records []version) error {
 	ids, csids := make([]string, len(records)), make([]int64, len(records))
 	for i, v := range records {
@@ -170,12 +176,19 @@ func beside(ctx context.Context, tx *sql.Tx, a Answer, records []version) error 
 	if err != nil {
 		return err
 	}
+	var customer bool
+	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM erased_requesters WHERE asked_at >= ?)`, millis(a.Known)).Scan(&customer); err != nil {
+		return err
+	}
+	if customer {
+		return ErrErased
+	}
 	if _, err := tx.ExecContext(ctx, `UPDATE records SET request = ?1 WHERE kind = ?2 AND request < ?1 AND id IN (SELECT value FROM json_each(?3, '$[0]'))`,
 		a.Request, a.Window.Kind, string(list)); err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE erased SET scrubbed_at = NULL WHERE asked_at >= ? AND csid IN (SELECT value FROM json_each(?, '$[1]'))`,
-		millis(a.Asked), string(list))
+		millis(a.Known), string(list))
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // ErrNotFound says that the cache holds no source of that name.
@@ -103,7 +104,10 @@ func (s *Store) AddSource(ctx context.Context, src Source) (Source, error) {
 // RemoveSource forgets a source with all that Plecto said of its registrations; Plecto is not told.
 func (s *Store) RemoveSource(ctx context.Context, src Source) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM sources WHERE id = ?`, src.ID)
+		if _, err := tx.ExecContext(ctx, `DELETE FROM sources WHERE id = ?`, src.ID); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM stale WHERE part = ? AND item = ?`, Registrations, strconv.FormatInt(src.ID, 10))
 		return err
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -13,110 +14,113 @@ const Registrations = "registrations"
 // A Stale is something that an event says has changed, until that is fetched and pushed.
 type Stale struct {
 	// Part is what is to be done: the kind of record to fetch, or Registrations to push.
-	Part    string
-	CSID    int64
-	Message string    // the message that was added, where the part is messages
-	Since   time.Time // when the oldest event that it stands for was received
+	Part string
+	CSID int64
+	// Item is the message that was added, where the part is messages, and the id of the source to push to in registrations.
+	Item  string
+	Since time.Time // when the oldest event that it stands for was received
 	// ChangedAt is how new what is fetched has to be; zero where any will do.
 	ChangedAt time.Time
-	Mark      int64 // rises with each event that it stands for, and with each fetch that is to be pushed
+	Wait      time.Duration // for the last try after another; see [Store.Later]
+	Mark      int64         // rises with each event that it stands for, and with each fetch that is to be pushed
 }
 
-// Stale returns what is stale of a part, longest first.
-func (s *Store) Stale(ctx context.Context, part string, limit int) ([]Stale, error) {
-	var all []Stale
-	err := s.rows(ctx, `SELECT part, csid, message, since, changed_at, mark FROM stale WHERE part = ? ORDER BY since, csid, message LIMIT ?`, []any{part, limit}, func(rows *sql.Rows) error {
-		var one Stale
-		var since, changed int64
-		err := rows.Scan(&one.Part, &one.CSID, &one.Message, &since, &changed, &one.Mark)
-		one.Since, one.ChangedAt = at(since), at(changed)
-		all = append(all, one)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("store: reading what is stale: %w", err)
+// Stale returns what of a part is to be tried by now, longest stale first, and when the next of the rest is: zero where there
+// is none.
+func (s *Store) Stale(ctx context.Context, part string, now time.Time, limit int) (due []Stale, next time.Time, err error) {
+	err = s.rows(ctx, `SELECT part, csid, item, since, changed_at, mark, wait FROM stale WHERE part = ? AND next_at <= ? ORDER BY since, csid, item LIMIT ?`,
+		[]any{part, millis(now), limit}, func(rows *sql.Rows) error {
+			var one Stale
+			var since, changed, wait int64
+			err := rows.Scan(&one.Part, &one.CSID, &one.Item, &since, &changed, &one.Mark, &wait)
+			one.Since, one.ChangedAt, one.Wait = at(since), at(changed), time.Duration(wait)*time.Millisecond
+			due = append(due, one)
+			return err
+		})
+	var soonest sql.NullInt64
+	if err == nil {
+		err = s.reader.QueryRowContext(ctx, `SELECT min(next_at) FROM stale WHERE part = ? AND next_at > ?`, part, millis(now)).Scan(&soonest)
 	}
-	return all, nil
+	if err != nil {
+		return nil, next, fmt.Errorf("store: reading what is stale: %w", explain(err))
+	}
+	return due, at(soonest.Int64), nil
 }
 
 // Settle ends what was stale as it was read: an event that has come since leaves it stale. What was fetched is to be
-// pushed from then on.
+// pushed to every source from then on.
 func (s *Store) Settle(ctx context.Context, done []Stale) error {
-	if len(done) == 0 {
-		return nil
-	}
-	err := s.tx(ctx, func(tx *sql.Tx) error {
-		column := "applied_at"
-		for _, one := range done {
-			if err := settle(ctx, tx, one); err != nil {
-				return err
-			}
-			if one.Part == Registrations {
-				column = "pushed_at"
-				continue
-			}
-			if err := stale(ctx, tx, Stale{Part: Registrations, CSID: one.CSID, Since: one.Since, Mark: one.Mark}); err != nil {
+	return s.each(ctx, "settling what is stale", done, func(tx *sql.Tx, one Stale) error {
+		if err := settle(ctx, tx, one); err != nil {
+			return err
+		}
+		column := "pushed_at"
+		if one.Part != Registrations {
+			column = "applied_at"
+			if err := toPush(ctx, tx, one); err != nil {
 				return err
 			}
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE cache SET `+column+` = ?`, millis(time.Now()))
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("store: settling what is stale: %w", err)
-	}
-	return nil
 }
 
 func settle(ctx context.Context, tx *sql.Tx, one Stale) error {
-	key := []any{one.Part, one.CSID, one.Message, one.Mark}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM stale WHERE part = ? AND csid = ? AND message = ? AND mark = ?`, key...); err != nil {
+	key := []any{one.Part, one.CSID, one.Item, one.Mark}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM stale WHERE part = ? AND csid = ? AND item = ? AND mark = ?`, key...); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE stale SET since = newest WHERE part = ? AND csid = ? AND message = ? AND mark > ?`, key...)
+	_, err := tx.ExecContext(ctx, `UPDATE stale SET since = newest WHERE part = ? AND csid = ? AND item = ? AND mark > ?`, key...)
 	return err
 }
 
-// ToPush has conversations pushed, whatever they are stale for: their CSID and Since.
-func (s *Store) ToPush(ctx context.Context, all []Stale) error {
-	if len(all) == 0 {
-		return nil
-	}
-	err := s.tx(ctx, func(tx *sql.Tx) error {
-		for _, one := range all {
-			if err := stale(ctx, tx, Stale{Part: Registrations, CSID: one.CSID, Since: one.Since, Mark: one.Mark}); err != nil {
-				return err
-			}
-		}
-		return nil
+// Later has what is stale tried again after its Wait, unless an event has come since it was read.
+func (s *Store) Later(ctx context.Context, all []Stale) error {
+	now := time.Now()
+	return s.each(ctx, "putting off what is stale", all, func(tx *sql.Tx, one Stale) error {
+		_, err := tx.ExecContext(ctx, `UPDATE stale SET wait = ?, next_at = ? WHERE part = ? AND csid = ? AND item = ? AND mark = ?`,
+			one.Wait.Milliseconds(), millis(now.Add(one.Wait)), one.Part, one.CSID, one.Item, one.Mark)
+		return err
 	})
-	if err != nil {
-		return fmt.Errorf("store: saying what is to be pushed: %w", err)
+}
+
+// staleRows is how much of what is stale one transaction takes: between two, events are stored.
+const staleRows = 200
+
+func (s *Store) each(ctx context.Context, doing string, all []Stale, do func(*sql.Tx, Stale) error) error {
+	for chunk := range slices.Chunk(all, staleRows) {
+		err := s.tx(ctx, func(tx *sql.Tx) error {
+			for _, one := range chunk {
+				if err := do(tx, one); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("store: %s: %w", doing, err)
+		}
 	}
 	return nil
 }
 
-// stale has a conversation pushed. Its mark rises even where the event is the same: a push may be under way that read
+// ToPush has conversations pushed to every source, whatever they are stale for: their CSID and Since.
+func (s *Store) ToPush(ctx context.Context, all []Stale) error {
+	return s.each(ctx, "saying what is to be pushed", all, func(tx *sql.Tx, one Stale) error { return toPush(ctx, tx, one) })
+}
+
+// toPush has a conversation pushed. Its mark rises even where the event is the same: a push may be under way that read
 // what one part of the event had fetched, and not what another has since.
-func stale(ctx context.Context, tx *sql.Tx, one Stale) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO stale (part, csid, message, since, newest, changed_at, mark) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET since = min(since, excluded.since), newest = max(newest, excluded.newest), mark = max(mark, excluded.mark) + 1`,
-		one.Part, one.CSID, one.Message, millis(one.Since), millis(one.Since), millis(one.ChangedAt), one.Mark)
+func toPush(ctx context.Context, tx *sql.Tx, one Stale) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO stale (part, csid, item, since, newest, changed_at, mark)
+		SELECT ?1, ?2, id, ?3, ?3, 0, ?4 FROM sources WHERE true
+		ON CONFLICT DO UPDATE SET since = min(since, excluded.since), newest = max(newest, excluded.newest), mark = max(mark, excluded.mark) + 1,
+			wait = 0, next_at = 0`, Registrations, one.CSID, millis(one.Since), one.Mark)
 	return err
 }
 
 // LetGo ends what was stale as it was read, although it was not fetched.
 func (s *Store) LetGo(ctx context.Context, gone []Stale) error {
-	err := s.tx(ctx, func(tx *sql.Tx) error {
-		for _, one := range gone {
-			if err := settle(ctx, tx, one); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("store: letting go of what is stale: %w", err)
-	}
-	return nil
+	return s.each(ctx, "letting go of what is stale", gone, func(tx *sql.Tx, one Stale) error { return settle(ctx, tx, one) })
 }

@@ -13,7 +13,7 @@ import (
 // stale is what is stale of a part.
 func stale(t *testing.T, s *store.Store, part string) []store.Stale {
 	t.Helper()
-	all, err := s.Stale(t.Context(), part, 1000)
+	all, _, err := s.Stale(t.Context(), part, time.Now().AddDate(1, 0, 0), 1000)
 	must(t, err)
 	return all
 }
@@ -27,7 +27,7 @@ func TestWhatEventsMakeStaleIsReadLongestFirst(t *testing.T) {
 		s := open(t)
 		in, began := inbox(t, s), time.Now().UTC()
 		message := func(id, text string, csid int64, changed time.Time) store.Event {
-			return store.Event{ID: id, CSID: csid, Stale: []store.Stale{{Part: "messages", CSID: csid, Message: text, ChangedAt: changed}}}
+			return store.Event{ID: id, CSID: csid, Stale: []store.Stale{{Part: "messages", CSID: csid, Item: text, ChangedAt: changed}}}
 		}
 		for _, e := range []store.Event{
 			message("1", "b", 9, hour(2)), message("2", "a", 9, hour(3)), event("3", 7, "conversations"),
@@ -37,12 +37,12 @@ func TestWhatEventsMakeStaleIsReadLongestFirst(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		want := []store.Stale{
-			{Part: "messages", CSID: 9, Message: "b", Since: began, ChangedAt: hour(2), Mark: 4},
-			{Part: "messages", CSID: 9, Message: "a", Since: began.Add(time.Second), ChangedAt: hour(3), Mark: 2},
-			{Part: "messages", CSID: 8, Message: "c", Since: began.Add(4 * time.Second), Mark: 5},
+			{Part: "messages", CSID: 9, Item: "b", Since: began, ChangedAt: hour(2), Mark: 4},
+			{Part: "messages", CSID: 9, Item: "a", Since: began.Add(time.Second), ChangedAt: hour(3), Mark: 2},
+			{Part: "messages", CSID: 8, Item: "c", Since: began.Add(4 * time.Second), Mark: 5},
 		}
 		equal(t, "messages", stale(t, s, "messages"), want)
-		first, err := s.Stale(t.Context(), "messages", 2)
+		first, _, err := s.Stale(t.Context(), "messages", time.Now().AddDate(1, 0, 0), 2)
 		must(t, err)
 		equal(t, "the first two", first, want[:2])
 		equal(t, "conversations", stale(t, s, "conversations"), []store.Stale{
@@ -53,6 +53,7 @@ func TestWhatEventsMakeStaleIsReadLongestFirst(t *testing.T) {
 func TestWhatIsSettledIsToBePushed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
+		link(t, s, "messages", "0123456789abcdef0123456789abcdef")
 		in, began := inbox(t, s), time.Now().UTC()
 		receive(t, in, event("1", 7, "conversations"))
 		time.Sleep(time.Second)
@@ -99,6 +100,7 @@ func TestWhatIsFetchedWhileItsConversationIsPushedIsPushedAfterThat(t *testing.T
 	for name, add := range map[string]ending{"settled": (*store.Store).Settle, "said to be pushed": (*store.Store).ToPush} {
 		synctest.Test(t, func(t *testing.T) {
 			s := open(t)
+			link(t, s, "messages", "0123456789abcdef0123456789abcdef")
 			began := time.Now().UTC()
 			receive(t, inbox(t, s), event("1", 7, "conversations", "messages"))
 			must(t, s.Settle(t.Context(), stale(t, s, "conversations")))
@@ -117,6 +119,7 @@ func TestWhatIsFetchedWhileItsConversationIsPushedIsPushedAfterThat(t *testing.T
 
 func TestWhatIsLetGoIsNotPushed(t *testing.T) {
 	s := open(t)
+	link(t, s, "messages", "0123456789abcdef0123456789abcdef")
 	receive(t, inbox(t, s), event("1", 7, "conversations"))
 	must(t, s.LetGo(t.Context(), stale(t, s, "conversations")))
 	equal(t, "left to fetch and to push", []int{len(stale(t, s, "conversations")), len(stale(t, s, store.Registrations))}, []int{0, 0})
@@ -128,6 +131,7 @@ func TestWhatIsLetGoIsNotPushed(t *testing.T) {
 func TestWhatIsToBePushedNeedNotBeSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
+		link(t, s, "messages", "0123456789abcdef0123456789abcdef")
 		in, began := inbox(t, s), time.Now().UTC()
 		receive(t, in, event("1", 7, "conversations"))
 		time.Sleep(time.Second)
@@ -141,4 +145,19 @@ func TestWhatIsToBePushedNeedNotBeSettled(t *testing.T) {
 		equal(t, "what is to be pushed", got, []string{"7 since 0s", "8 since 1s"})
 		must(t, s.ToPush(t.Context(), nil))
 	})
+}
+
+func TestEachSourceIsPushedToByItself(t *testing.T) {
+	s := open(t)
+	first, second := link(t, s, "messages", "0123456789abcdef0123456789abcdef"), link(t, s, "messages-2", "fedcba9876543210fedcba9876543210")
+	receive(t, inbox(t, s), event("1", 7, "conversations"))
+	must(t, s.Settle(t.Context(), stale(t, s, "conversations")))
+	waiting := stale(t, s, store.Registrations)
+	equal(t, "waiting for", []string{waiting[0].Item, waiting[1].Item}, []string{fmt.Sprint(first.ID), fmt.Sprint(second.ID)})
+	must(t, s.Settle(t.Context(), waiting[:1]))
+	l, err := s.Live(t.Context())
+	must(t, err)
+	equal(t, "conversations that wait while one source has them", l.Unpushed, 1)
+	must(t, s.RemoveSource(t.Context(), second))
+	equal(t, "waiting once the other is removed", len(stale(t, s, store.Registrations)), 0)
 }

@@ -17,16 +17,18 @@ CREATE INDEX events_by_time ON events (received_at);
 CREATE TABLE stale (
     part       TEXT    NOT NULL, -- conversations, messages, activities: to be fetched; registrations: to be pushed
     csid       INTEGER NOT NULL,
-    message    TEXT    NOT NULL, -- the message that was added, where the part is messages; else empty
+    item       TEXT    NOT NULL, -- messages: the message that was added; registrations: sources.id; else empty
     since      INTEGER NOT NULL, -- when the oldest event that it stands for was received
     newest     INTEGER NOT NULL, -- when the newest was
     changed_at INTEGER NOT NULL, -- what is fetched has to be as new as this; 0 where any will do
     mark       INTEGER NOT NULL, -- events.mark of the newest, or more where it is to be pushed
-    PRIMARY KEY (part, csid, message)
+    wait       INTEGER NOT NULL DEFAULT 0, -- the last wait for another try, in milliseconds
+    next_at    INTEGER NOT NULL DEFAULT 0, -- not to be tried before; another event is tried at once
+    PRIMARY KEY (part, csid, item)
 ) STRICT;
 
--- What has waited longest?
-CREATE INDEX stale_by_time ON stale (part, since);
+-- What is to be tried by now, and when is the next?
+CREATE INDEX stale_by_next ON stale (part, next_at);
 
 ALTER TABLE cache ADD COLUMN serving INTEGER NOT NULL DEFAULT 0; -- 1 from the start of the receiver to its orderly end
 ALTER TABLE cache ADD COLUMN alive_at INTEGER;                   -- when the receiver last said that it is alive

@@ -188,6 +188,8 @@ func (b *Bridge) scrubWaiting(ctx context.Context) error {
 const (
 	largeFile = 256 << 20
 	wipeEvery = 24 * time.Hour
+	// wipedBeside is how large a file is wiped while events come, which wait for it.
+	wipedBeside = 64 << 20
 )
 
 // wipeDue reports whether the file is to be wiped now.
@@ -202,7 +204,7 @@ func (b *Bridge) wipe(ctx context.Context) error {
 		return nil
 	}
 	left, err := b.Store.Residue(ctx)
-	if err != nil || !wipeDue(left, time.Now()) {
+	if err != nil || !wipeDue(left, time.Now()) || b.beside && left.Size > wipedBeside {
 		return err
 	}
 	err = b.Store.Wipe(ctx)

@@ -130,6 +130,15 @@ func (f *fetcher) exported(w store.Window) func(context.Context) iter.Seq2[dixa.
 
 // download saves what comes of a request while it comes. What came before an error is saved.
 func (f *fetcher) download(ctx context.Context, w store.Window, t ticket, records func(context.Context) iter.Seq2[dixa.Record, error]) (store.Saved, error) {
+	var known time.Time
+	if f.beside { // by now somebody may be erased who was not when the run began
+		known = time.Now()
+		erased, err := f.Store.Erased(ctx)
+		if err != nil {
+			return store.Saved{}, err
+		}
+		f.erased = &erasedSet{known: erased}
+	}
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	batches := make(chan store.Batch, 2)
@@ -138,7 +147,7 @@ func (f *fetcher) download(ctx context.Context, w store.Window, t ticket, record
 		defer close(batches)
 		read = f.read(records(reading), batches)
 	}()
-	saved, err := f.Store.Save(ctx, store.Answer{Window: w, Request: t.request, Asked: t.at, Since: f.first, Beside: f.beside}, batches)
+	saved, err := f.Store.Save(ctx, store.Answer{Window: w, Request: t.request, Asked: t.at, Since: f.first, Known: known}, batches)
 	stop()
 	for range batches { // after an error of the cache the reader may still hold one
 	}

@@ -21,8 +21,6 @@ type lane struct {
 	do   func(context.Context, ticket, todo) error
 	gap  time.Duration // that each request takes up, so that they go out evenly
 	next time.Time     // when the next request may go out
-	// tries are those made for what did not come yet.
-	tries map[staleKey]*try
 	// again are conversations to be asked for once more, although they are settled.
 	again map[int64]*again
 }
@@ -40,14 +38,7 @@ type staleKey struct {
 	message string
 }
 
-func keyOf(s store.Stale) staleKey { return staleKey{s.CSID, s.Message} }
-
-// A try is how often something was asked for that did not come as it should.
-type try struct {
-	mark int64 // of the event that it was made for
-	next time.Time
-	wait time.Duration
-}
+func keyOf(s store.Stale) staleKey { return staleKey{s.CSID, s.Item} }
 
 // An again is a conversation that came, though not as new as the event: it is asked for until it is, or for a while.
 type again struct {
@@ -58,15 +49,15 @@ type again struct {
 
 const (
 	// staleRead is how much of what is stale is looked at for one request.
-	staleRead = 20000
+	staleRead = 2000
 	// goneAfter is how long something is asked for that never comes.
 	goneAfter = 24 * time.Hour
 	// insistFor is how long a conversation is asked for that comes, but is older than the event. A refresh does the rest.
 	insistFor = 5 * time.Minute
-	// nearly is how much older than the event it may be without being asked for again and again: the event may be stamped a
-	// little later than the change.
+	// nearly is how far the times of an event and of the change that it tells of may be apart: an event may be stamped a
+	// little later or earlier, and may follow close on another.
 	nearly = 10 * time.Second
-	// againAfter is when it is then asked for once more.
+	// againAfter is when a conversation that is nearly as new as the event is asked for once more.
 	againAfter = 20 * time.Second
 	// leastGap is what lies between two requests at the least, so that one serves many events also without a limit.
 	leastGap = 200 * time.Millisecond
@@ -76,7 +67,7 @@ const (
 )
 
 func newLane(l *Live, part string, budget store.Budget) *lane {
-	n := &lane{Live: l, part: part, budget: budget, gap: gapOf(budget), tries: map[staleKey]*try{}, again: map[int64]*again{}}
+	n := &lane{Live: l, part: part, budget: budget, gap: gapOf(budget), again: map[int64]*again{}}
 	n.work = n.request
 	return n
 }
@@ -139,6 +130,9 @@ func (l *lane) request(ctx context.Context) error {
 	return l.ask(ctx, l.budget, &trouble, noProgress, func(ctx context.Context, t ticket) error {
 		l.pace(t.at, 1)
 		what, _, err := l.due(ctx)
+		if err == nil && what.empty() {
+			err = l.Store.Refund(context.WithoutCancel(ctx), t.request)
+		}
 		if err != nil || what.empty() {
 			return err
 		}
@@ -164,7 +158,8 @@ func noProgress() Progress { return Progress{} }
 // sift settles what the cache has already, as known tells, and returns of the rest what is to be asked for now, and when
 // the next is.
 func (l *lane) sift(ctx context.Context, known func(context.Context, []store.Stale) (map[staleKey]bool, error)) (what todo, next time.Time, err error) {
-	all, err := l.Store.Stale(ctx, l.part, staleRead)
+	now := time.Now()
+	all, next, err := l.Store.Stale(ctx, l.part, now, staleRead)
 	if err != nil {
 		return what, next, err
 	}
@@ -172,34 +167,20 @@ func (l *lane) sift(ctx context.Context, known func(context.Context, []store.Sta
 	if err != nil {
 		return what, next, err
 	}
-	now := time.Now()
-	soonest := func(at time.Time) { next = earliestOf(next, at) }
 	var done []store.Stale
-	stale := make(map[staleKey]bool, len(all))
 	for _, s := range all {
-		key := keyOf(s)
-		if there[key] {
+		if there[keyOf(s)] {
 			done = append(done, s)
-			continue
-		}
-		stale[key] = true
-		if t := l.tries[key]; t != nil && t.mark == s.Mark && t.next.After(now) {
-			soonest(t.next)
-			continue
-		}
-		what.stale = append(what.stale, s)
-	}
-	for key := range l.tries {
-		if !stale[key] {
-			delete(l.tries, key)
+		} else {
+			what.stale = append(what.stale, s)
 		}
 	}
 	for csid, a := range l.again {
 		if a.next.After(now) {
-			soonest(a.next)
-			continue
+			next = earliestOf(next, a.next)
+		} else {
+			what.again = append(what.again, csid)
 		}
-		what.again = append(what.again, csid)
 	}
 	return what, next, l.settle(ctx, done)
 }
@@ -224,20 +205,11 @@ func (l *lane) push(ctx context.Context, all []store.Stale) error {
 	return err
 }
 
-// later has something asked for again after a wait that grows each time; gone says that it has been a day.
-func (l *lane) later(s store.Stale) (gone bool) {
-	now := time.Now()
-	t := l.tries[keyOf(s)]
-	if t == nil {
-		t = &try{}
-		l.tries[keyOf(s)] = t
-	}
-	if t.mark != s.Mark {
-		t.mark, t.wait = s.Mark, 0
-	}
-	t.wait = min(longer(t.wait), lastTry)
-	t.next = now.Add(t.wait)
-	return now.Sub(s.Since) > goneAfter
+// late sorts what did not come as it should: what is asked for again after a wait that grows each time, and what has not
+// come for a day.
+func late(s store.Stale, now time.Time) (later store.Stale, gone bool) {
+	s.Wait = min(longer(s.Wait), lastTry)
+	return s, now.Sub(s.Since) > goneAfter
 }
 
 // longer is the wait after one, so that an export that lags is met about as late again as it lags.
@@ -259,6 +231,16 @@ func (l *lane) cameAgain(csid int64, newest, at time.Time) {
 	a.next = at.Add(a.wait)
 }
 
+// tell logs what came of a request.
+func (l *lane) tell(stale, came, changed, waiting int, behind time.Duration) {
+	log := l.Log.With("part", l.part, "stale", stale, "came", came, "changed", changed)
+	if waiting > 0 {
+		log.Info("fetched; the export is not as new as the events yet", "waiting", waiting, "behind", behind.Round(time.Second))
+		return
+	}
+	log.Info("fetched")
+}
+
 // letGo gives up what has not come for a day.
 func (l *lane) letGo(ctx context.Context, gone []store.Stale) error {
 	if len(gone) == 0 {
@@ -272,13 +254,8 @@ func (l *lane) letGo(ctx context.Context, gone []store.Stale) error {
 	return l.Store.LetGo(context.WithoutCancel(ctx), gone)
 }
 
-// fetch saves what a request gives, told of each record, without what is erased.
+// fetch saves what a request gives, without what is erased.
 func (l *lane) fetch(ctx context.Context, w store.Window, t ticket, f *fetcher, records recordsFunc) (store.Saved, error) {
-	known, err := l.Store.Erased(ctx)
-	if err != nil {
-		return store.Saved{}, err
-	}
-	f.erased = &erasedSet{known: known}
 	saved, err := f.download(ctx, w, t, records)
 	return saved, errors.Join(err, l.scrubWaiting(context.WithoutCancel(ctx)))
 }

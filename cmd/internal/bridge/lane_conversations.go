@@ -23,7 +23,7 @@ const mostListed = 400
 // conversationLane fetches stale conversations by their numbers.
 func (l *Live) conversationLane() *lane {
 	n := newLane(l, string(dixa.Conversations), l.Limits.kind(string(dixa.Conversations)))
-	c := &conversationLane{lane: n, most: mostListed}
+	c := &conversationLane{lane: n, most: mostListed, apart: map[int64]bool{}}
 	n.due, n.do = c.todo, c.ask
 	return n
 }
@@ -31,16 +31,18 @@ func (l *Live) conversationLane() *lane {
 type conversationLane struct {
 	*lane
 	most int // that Dixa is thought to take at once
+	// apart are conversations that Dixa refuses to be asked for: a list with one of them would be refused whole.
+	apart map[int64]bool
 }
 
-// todo leaves out conversations that the cache has as new as the event.
+// todo leaves out conversations that the cache has clearly newer than the event.
 func (l *conversationLane) todo(ctx context.Context) (todo, time.Time, error) {
 	return l.sift(ctx, func(ctx context.Context, all []store.Stale) (map[staleKey]bool, error) {
 		versions, err := l.versions(ctx, all)
 		there := make(map[staleKey]bool)
 		for _, s := range all {
 			v := versions[s.CSID]
-			there[keyOf(s)] = !s.ChangedAt.IsZero() && !v.UpdatedAt.Before(s.ChangedAt)
+			there[keyOf(s)] = !s.ChangedAt.IsZero() && !v.UpdatedAt.Before(s.ChangedAt.Add(nearly))
 		}
 		return there, err
 	})
@@ -65,10 +67,14 @@ func (l *conversationLane) versions(ctx context.Context, all []store.Stale) (map
 // ask makes one request for as many conversations as Dixa takes. Where there are more, it asks for all that have changed
 // since the oldest event instead.
 func (l *conversationLane) ask(ctx context.Context, t ticket, what todo) error {
+	what, err := l.withoutRefused(ctx, t, what)
+	if err != nil {
+		return err
+	}
 	w := store.Window{Run: l.covering, Kind: l.part, By: string(dixa.Updated), Ends: t.at}
 	export := dixa.Export{Kind: dixa.Conversations}
 	// What did not come that way has not changed lately, and is asked for by its number.
-	tried := len(what.stale) > 0 && l.tries[keyOf(what.stale[0])] != nil
+	tried := len(what.stale) > 0 && what.stale[0].Wait != 0
 	if len(what.stale)+len(what.again) > l.most && len(what.stale) > 1 && !tried && t.at.Sub(what.stale[0].Since) < overlap {
 		w.Starts = what.stale[0].Since
 		for _, s := range what.stale {
@@ -88,10 +94,6 @@ func (l *conversationLane) ask(ctx context.Context, t ticket, what todo) error {
 		slices.Sort(export.CSIDs)
 		export.CSIDs = slices.Compact(export.CSIDs)
 	}
-	before, err := l.versions(ctx, what.stale)
-	if err != nil {
-		return err
-	}
 	came := make(map[int64]int64)
 	saved, err := l.fetch(ctx, w, t, l.fetcher(l.part), func(ctx context.Context) iter.Seq2[dixa.Record, error] {
 		return l.seen(l.Dixa.Export(ctx, export), came)
@@ -102,7 +104,39 @@ func (l *conversationLane) ask(ctx context.Context, t ticket, what todo) error {
 	if err != nil {
 		return err
 	}
-	return l.judge(ctx, t, what, came, before, saved)
+	return l.judge(ctx, t, what, came, saved)
+}
+
+// withoutRefused puts off conversations that are kept apart, or asks for one of them alone where there is nothing else.
+func (l *conversationLane) withoutRefused(ctx context.Context, t ticket, what todo) (todo, error) {
+	var fine, apart []store.Stale
+	for _, s := range what.stale {
+		if l.apart[s.CSID] {
+			apart = append(apart, s)
+		} else {
+			fine = append(fine, s)
+		}
+	}
+	if len(fine)+len(what.again) == 0 {
+		what.stale = apart[:1]
+		return what, nil
+	}
+	what.stale = fine
+	return what, l.putOff(ctx, apart, t.at)
+}
+
+// putOff has conversations asked for later, or lets them go.
+func (l *conversationLane) putOff(ctx context.Context, all []store.Stale, now time.Time) error {
+	var waiting, gone []store.Stale
+	for _, s := range all {
+		if later, over := late(s, now); over {
+			gone = append(gone, s)
+			delete(l.apart, s.CSID)
+		} else {
+			waiting = append(waiting, later)
+		}
+	}
+	return errors.Join(l.Store.Later(context.WithoutCancel(ctx), waiting), l.letGo(ctx, gone))
 }
 
 // seen passes records on and notes the newest time that each tells.
@@ -155,66 +189,47 @@ func (l *conversationLane) split(ctx context.Context, what todo, refusal error) 
 	for _, csid := range what.again {
 		delete(l.again, csid)
 	}
-	var gone []store.Stale
 	for _, s := range what.stale {
+		l.apart[s.CSID] = true
 		l.Log.Warn("Dixa refuses a conversation", "conversation", s.CSID, "error", refusal)
-		if l.later(s) {
-			gone = append(gone, s)
-		}
 	}
-	return l.letGo(ctx, gone)
+	return l.putOff(ctx, what.stale, time.Now())
 }
 
 // judge settles what came as new as the events, and has the rest asked for again.
-func (l *conversationLane) judge(ctx context.Context, t ticket, what todo, came map[int64]int64, before map[int64]store.Age, saved store.Saved) error {
-	after, err := l.versions(ctx, what.stale)
-	if err != nil {
-		return err
-	}
+func (l *conversationLane) judge(ctx context.Context, t ticket, what todo, came map[int64]int64, saved store.Saved) error {
+	var done, waiting, gone, push []store.Stale
 	for _, csid := range what.again {
 		l.cameAgain(csid, time.UnixMilli(came[csid]), t.at)
+		push = append(push, store.Stale{CSID: csid, Since: t.at})
 	}
-	var done, gone, push []store.Stale
 	var behind time.Duration
-	late := 0
 	for _, s := range what.stale {
 		newest, ok := came[s.CSID]
 		old := s.ChangedAt.Sub(time.UnixMilli(newest))
+		later, over := late(s, t.at)
 		switch {
+		case !ok && over:
+			gone = append(gone, s)
 		case !ok:
-			late++
-			if l.later(s) {
-				gone = append(gone, s)
-			}
-		case s.ChangedAt.IsZero() || newest == 0 || old <= 0:
+			waiting = append(waiting, later)
+		case s.ChangedAt.IsZero() || newest == 0 || old <= 0 || t.at.Sub(s.Since) > insistFor:
 			done = append(done, s)
 		case old <= nearly:
 			done = append(done, s)
 			l.askAgain(s, t.at, againAfter, againAfter)
-		case after[s.CSID].Revision > before[s.CSID].Revision: // it has changed, if not by this event perhaps
-			done = append(done, s)
-			l.askAgain(s, t.at, firstTry, insistFor)
-		case t.at.Sub(s.Since) > insistFor:
-			done = append(done, s)
 		default:
-			late++
 			behind = max(behind, old)
-			l.later(s)
+			waiting = append(waiting, later)
+			push = append(push, store.Stale{CSID: s.CSID, Since: t.at}) // it may have changed all the same
 		}
 	}
-	if saved.Changed > 0 {
-		for _, csid := range what.again {
-			push = append(push, store.Stale{CSID: csid, Since: t.at})
-		}
+	if saved.Changed == 0 {
+		push = nil
 	}
-	log := l.Log.With("part", l.part, "stale", len(what.stale), "came", len(came), "changed", saved.Changed)
-	if late > 0 {
-		log.Info("fetched; the export is not as new as the events yet", "waiting", late, "behind", behind.Round(time.Second))
-	} else {
-		log.Info("fetched")
-	}
+	l.tell(len(what.stale), len(came), saved.Changed, len(waiting), behind)
 	ctx = context.WithoutCancel(ctx)
-	return errors.Join(l.settle(ctx, done), l.letGo(ctx, gone), l.push(ctx, push))
+	return errors.Join(l.settle(ctx, done), l.Store.Later(ctx, waiting), l.letGo(ctx, gone), l.push(ctx, push))
 }
 
 // fetcher returns one that saves what a lane asks for.

@@ -70,7 +70,7 @@ func TestOneConversationThatDixaRefusesHoldsUpNoOther(t *testing.T) {
 				l.Errorf("conversation %d was sent %d times", n, len(l.posted[fmt.Sprint("conversations ", n)]))
 			}
 		}
-		stale, err := l.Store.Stale(l.Context(), "conversations", 100)
+		stale, _, err := l.Store.Stale(l.Context(), "conversations", time.Now().AddDate(1, 0, 0), 100)
 		l.must(err)
 		if len(stale) != 1 || stale[0].CSID != tooLarge {
 			l.Errorf("still stale: %v", stale)
@@ -105,7 +105,7 @@ func TestWhatNeverComesIsLetGoAfterADayWithOneWarning(t *testing.T) {
 				l.tell(live, e)
 				stop := l.work(map[string]*lane{"conversations": live.conversationLane(), "messages": live.logLane(dixa.Messages)}[part])
 				stale := func() int {
-					all, err := l.Store.Stale(l.Context(), part, 10)
+					all, _, err := l.Store.Stale(l.Context(), part, time.Now().AddDate(1, 0, 0), 10)
 					l.must(err)
 					return len(all)
 				}

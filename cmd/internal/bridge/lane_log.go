@@ -40,14 +40,14 @@ func (l *logLane) todo(ctx context.Context) (todo, time.Time, error) {
 func (l *logLane) messages(ctx context.Context, all []store.Stale) (map[staleKey]bool, error) {
 	var ids []string
 	for _, s := range all {
-		if s.Message != "" {
-			ids = append(ids, s.Message)
+		if s.Item != "" {
+			ids = append(ids, s.Item)
 		}
 	}
 	ages, err := l.Store.Ages(ctx, l.part, ids)
 	there := make(map[staleKey]bool)
 	for _, s := range all {
-		if _, ok := ages[s.Message]; ok {
+		if _, ok := ages[s.Item]; ok {
 			there[keyOf(s)] = true
 		}
 	}
@@ -73,7 +73,7 @@ func (l *logLane) ask(ctx context.Context, t ticket, what todo) error {
 }
 
 // from returns where to ask from: the oldest that waits or, where it is not long before that, the end of what is covered,
-// so that no gap is left between the two.
+// so that no gap is left between the two. What is older than a day, only a refresh asks for.
 func (l *logLane) from(ctx context.Context, t ticket, what todo) (time.Time, error) {
 	from := t.at
 	for _, s := range what.stale {
@@ -83,7 +83,12 @@ func (l *logLane) from(ctx context.Context, t ticket, what todo) (time.Time, err
 		}
 		from = earliest(from, since)
 	}
-	from = latest(from, t.at.Add(-dixa.MaxWindow+overlap))
+	for _, csid := range what.again {
+		if a := l.again[csid]; !a.changedAt.IsZero() {
+			from = earliest(from, a.changedAt)
+		}
+	}
+	from = latest(from, t.at.Add(-goneAfter))
 	until, ok, err := l.Store.Synced(ctx, l.part)
 	if ok && until.Before(from) && from.Sub(until) < overlap {
 		from = until
@@ -103,33 +108,31 @@ func (l *logLane) judge(ctx context.Context, t ticket, what todo, saved store.Sa
 	if err != nil {
 		return err
 	}
-	var push []store.Stale
+	var done, waiting, gone, push []store.Stale
 	for _, csid := range what.again {
-		delete(l.again, csid)
+		l.cameAgain(csid, time.Time{}, t.at)
 		push = append(push, store.Stale{CSID: csid, Since: t.at})
 	}
-	var done, gone []store.Stale
 	var behind time.Duration
 	for _, s := range what.stale {
+		later, over := late(s, t.at)
 		switch {
 		case there[keyOf(s)]:
 			done = append(done, s)
-		case s.Message == "": // of what exactly to look for nothing is known
+		case s.Item == "": // what exactly to look for is not known
 			done = append(done, s)
-			l.askAgain(s, t.at, againAfter, againAfter)
+			l.askAgain(s, t.at, againAfter, insistFor)
+		case over:
+			gone = append(gone, s)
 		default:
 			behind = max(behind, t.at.Sub(s.ChangedAt))
-			if l.later(s) {
-				gone = append(gone, s)
-			}
+			waiting = append(waiting, later)
 		}
 	}
-	log := l.Log.With("part", l.part, "stale", len(what.stale), "came", saved.Records, "changed", saved.Changed)
-	if late := len(what.stale) - len(done); late > 0 {
-		log.Info("fetched; the export is not as new as the events yet", "waiting", late, "behind", behind.Round(time.Second))
-	} else {
-		log.Info("fetched")
+	if saved.Changed == 0 {
+		push = nil
 	}
+	l.tell(len(what.stale), saved.Records, saved.Changed, len(waiting), behind)
 	ctx = context.WithoutCancel(ctx)
-	return errors.Join(l.settle(ctx, done), l.letGo(ctx, gone), l.push(ctx, push))
+	return errors.Join(l.settle(ctx, done), l.Store.Later(ctx, waiting), l.letGo(ctx, gone), l.push(ctx, push))
 }

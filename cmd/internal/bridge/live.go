@@ -28,6 +28,7 @@ type Live struct {
 	pulse    atomic.Int64 // Unix milliseconds of the last time that it tried to say that it is alive
 	beat     atomic.Int64 // of the last time that it could
 	renewed  atomic.Int64 // of the last refresh
+	failing  atomic.Bool  // the last event could not be stored
 }
 
 // LiveOptions say how to keep sources current.
@@ -87,7 +88,15 @@ func (l *Live) choose(ctx context.Context) error {
 // the event was not there before. [store.ErrBusy] says that it was not tried.
 func (l *Live) Receive(e dixa.Event) (fresh bool, err error) {
 	one := store.Event{ID: e.ID, Type: e.Type, CSID: e.CSID, At: e.At, Stale: staleFrom(e, *l.kinds.Load(), time.Now())}
-	if fresh, err = l.inbox.Put(one); fresh && err == nil {
+	fresh, err = l.inbox.Put(one)
+	if failed := err != nil && !errors.Is(err, store.ErrBusy); l.failing.Swap(failed) != failed {
+		if failed {
+			l.Log.Error("events cannot be stored", "error", err)
+		} else {
+			l.Log.Info("events are stored again")
+		}
+	}
+	if fresh && err == nil {
 		for _, s := range one.Stale {
 			l.poke(s.Part)
 		}
@@ -95,8 +104,11 @@ func (l *Live) Receive(e dixa.Event) (fresh bool, err error) {
 	return fresh, err
 }
 
-// Ready reports why it cannot be relied on that events reach Plecto; empty when all is well.
+// Ready reports why events may be lost or get no further; empty while they are stored and refreshes succeed.
 func (l *Live) Ready(now time.Time) string {
+	if l.failing.Load() {
+		return "events cannot be stored"
+	}
 	if beat := time.UnixMilli(l.beat.Load()); now.Sub(beat) > 3*beatEvery {
 		return "the cache was last written to at " + beat.UTC().Format(time.RFC3339)
 	}
@@ -108,7 +120,7 @@ func (l *Live) Ready(now time.Time) string {
 
 // Beating reports whether it still works, whatever the services and the disk do.
 func (l *Live) Beating(now time.Time) bool {
-	return now.Sub(time.UnixMilli(l.pulse.Load())) < 6*beatEvery
+	return now.Sub(time.UnixMilli(l.pulse.Load())) < 12*beatEvery
 }
 
 // refreshed returns when it last caught up, or when it began where it has not yet.
@@ -168,7 +180,9 @@ func (l *Live) alive(ctx context.Context) error {
 func (l *Live) beats(ctx context.Context) error {
 	swept := time.Time{}
 	for {
-		err := l.alive(ctx)
+		soon, cancel := context.WithTimeout(ctx, beatEvery) // another process may hold the cache
+		err := l.alive(soon)
+		cancel()
 		if err == nil && time.Since(swept) > time.Hour {
 			swept = time.Now()
 			err = l.Store.ForgetEvents(ctx)
@@ -236,8 +250,9 @@ func (l *Live) refreshes(ctx context.Context) error {
 	}
 }
 
-// backlogs pushes what no event told of, whenever a refresh is done.
+// backlogs pushes what no event told of, at the start and whenever a refresh is done.
 func (l *Live) backlogs(ctx context.Context) error {
+	l.poke(backlogPart) // what was pending before does not wait for Dixa
 	for {
 		select {
 		case <-ctx.Done():
@@ -291,7 +306,7 @@ func staleFrom(e dixa.Event, kinds []string, now time.Time) []store.Stale {
 			if e.Type != messageAdded {
 				continue
 			}
-			one.Message, one.ChangedAt = e.MessageID, earliestOf(e.MessageAt, at)
+			one.Item, one.ChangedAt = e.MessageID, earliestOf(e.MessageAt, at)
 		case string(dixa.Activities):
 			one.ChangedAt = at
 		}

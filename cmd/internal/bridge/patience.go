@@ -13,7 +13,7 @@ import (
 
 // temporary reports whether an error may pass by itself, so that asking again makes sense.
 func temporary(err error) bool {
-	return errors.Is(err, dixa.ErrUnavailable) || errors.Is(err, dixa.ErrBroken) || errors.Is(err, plecto.ErrUnavailable)
+	return errors.Is(err, dixa.ErrUnavailable) || errors.Is(err, dixa.ErrBroken) || errors.Is(err, plecto.ErrUnavailable) || errors.Is(err, store.ErrErased)
 }
 
 // throttled reports whether a service wants to be left alone, and for how long. Neither documents a header that says

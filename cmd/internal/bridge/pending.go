@@ -164,6 +164,11 @@ func (b *Bridge) items(ctx context.Context, m *mapping, csids []int64, alone []s
 	if err != nil {
 		return found, err
 	}
+	if m.ofMessages() { // what is covered grows beside a long push
+		if m.covered, err = b.coverage(ctx); err != nil {
+			return found, err
+		}
+	}
 	records, err := b.Store.RecordsOf(ctx, influences(m.source.Kind), csids)
 	if err != nil {
 		return found, err

@@ -273,18 +273,19 @@ func (p *pusher) send(ctx context.Context, batch []item, place int64) error {
 	if err := p.introduce(ctx, batch); err != nil {
 		return err
 	}
-	err := p.deliver(ctx, batch, place)
+	posted, err := p.deliver(ctx, batch, place)
 	if !errors.Is(err, plecto.ErrRefused) {
 		return err
 	}
-	return p.isolate(ctx, batch, err, place)
+	return p.isolate(ctx, posted, err, place)
 }
 
 // deliver makes one request after another for the same records until there is an answer, and marks what is accepted
 // together with the source's new place. Reading a row, posting it and marking it is one step that only one process takes
-// at a time: what has changed since the rows were read, in the cache or in Plecto, is read again.
-func (p *pusher) deliver(ctx context.Context, batch []item, place int64) error {
-	err := p.ask(ctx, p.Limits.registrations(), &p.patience, p.progress, func(ctx context.Context, _ ticket) error {
+// at a time: what has changed since the rows were read, in the cache or in Plecto, is read again. It returns what was
+// posted in the end.
+func (p *pusher) deliver(ctx context.Context, batch []item, place int64) ([]item, error) {
+	err := p.ask(ctx, p.Limits.registrations(), &p.patience, p.progress, func(ctx context.Context, t ticket) error {
 		done, err := p.Store.Turn(ctx)
 		if err != nil {
 			return err
@@ -293,22 +294,23 @@ func (p *pusher) deliver(ctx context.Context, batch []item, place int64) error {
 		if batch, err = p.fresh(ctx, batch); err != nil {
 			return err
 		}
-		if len(batch) > 0 {
-			rows := make([]plecto.Registration, len(batch))
-			for i, it := range batch {
-				rows[i] = it.row
-			}
-			p.tally.Requests++
-			if err := p.Plecto.Register(ctx, rows); err != nil {
-				return err
-			}
+		if len(batch) == 0 { // another process was quicker
+			return errors.Join(p.settle(ctx, place, nil), p.Store.Refund(context.WithoutCancel(ctx), t.request))
 		}
-		return p.mark(ctx, batch, nil, place)
+		rows := make([]plecto.Registration, len(batch))
+		for i, it := range batch {
+			rows[i] = it.row
+		}
+		p.tally.Requests++
+		if err := p.Plecto.Register(ctx, rows); err != nil {
+			return err
+		}
+		return p.mark(ctx, batch, place)
 	})
 	if p.allowed > 0 {
 		p.allowed--
 	}
-	return err
+	return batch, err
 }
 
 // fresh returns the items as they are now: without those that another process has delivered meanwhile.
@@ -331,20 +333,38 @@ func (p *pusher) fresh(ctx context.Context, batch []item) ([]item, error) {
 	}), err
 }
 
-// mark records what became of rows: accepted, but for those with a reason.
-func (p *pusher) mark(ctx context.Context, rows []item, reasons map[string]string, place int64) error {
+// mark records that rows were accepted.
+func (p *pusher) mark(ctx context.Context, rows []item, place int64) error {
 	marks := make([]store.Registration, 0, len(rows))
 	for _, it := range rows {
-		m := store.Registration{Record: it.record.ID, Hash: it.hash, Row: string(it.sent)}
-		if reason := reasons[it.record.ID]; reason != "" {
-			m.Rejection, m.Rejected = reason, it.hash
-			p.tally.Rejected++
-		} else {
-			p.tally.Sent++
-		}
-		marks = append(marks, m)
+		marks = append(marks, store.Registration{Record: it.record.ID, Hash: it.hash, Row: string(it.sent)})
 	}
+	p.tally.Sent += len(rows)
 	err := p.settle(ctx, place, marks)
+	p.report(p.progress())
+	return err
+}
+
+// reject records rows that Plecto refused alone, with the reasons, unless another process has delivered others for the same
+// records since.
+func (p *pusher) reject(ctx context.Context, refused []item, reasons map[string]string, place int64) error {
+	done, err := p.Store.Turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	now, err := p.fresh(ctx, refused)
+	if err != nil {
+		return err
+	}
+	var marks []store.Registration
+	for _, it := range refused {
+		if slices.ContainsFunc(now, func(n item) bool { return n.record.ID == it.record.ID && n.hash == it.hash }) {
+			marks = append(marks, store.Registration{Record: it.record.ID, Rejection: reasons[it.record.ID], Rejected: it.hash})
+			p.tally.Rejected++
+		}
+	}
+	err = p.settle(ctx, place, marks)
 	p.report(p.progress())
 	return err
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/dixa2plecto/dixa2plecto/dixa"
-	"github.com/dixa2plecto/dixa2plecto/store"
 )
 
 // A Receiver takes Dixa's webhooks at HookPath. It answers when the event is on the disk, and asks nobody before that.
@@ -85,11 +84,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (e dixa.Eve
 		return e, false, http.StatusBadRequest
 	}
 	fresh, err = r.Live.Receive(e)
-	switch {
-	case errors.Is(err, store.ErrBusy):
-		return e, false, http.StatusServiceUnavailable
-	case err != nil:
-		r.Live.Log.Error("an event could not be stored", "event", e.ID, "error", err)
+	if err != nil {
 		return e, false, http.StatusServiceUnavailable
 	}
 	return e, fresh, http.StatusNoContent

@@ -19,7 +19,8 @@ type isolation struct {
 	refusals int
 	accepted int
 	words    string            // of the last refusal
-	reasons  map[string]string // by record, of rows refused alone
+	refused  []item            // alone
+	reasons  map[string]string // by record, of those
 	beside   [][]item          // halves beside a refused one: nothing is known of them yet
 	known    bool              // all rows of the batch were rejected before, so that only they are to blame
 }
@@ -33,7 +34,7 @@ func (p *pusher) isolate(ctx context.Context, batch []item, refusal error, place
 	is := &isolation{pusher: p, refusals: 1, words: wordsOf(refusal), reasons: make(map[string]string)}
 	is.known = !slices.ContainsFunc(batch, func(it item) bool { return !it.rejectedBefore })
 	if len(batch) == 1 {
-		is.reasons[batch[0].record.ID] = is.words
+		is.blame(batch[0])
 	} else if err := is.descend(ctx, batch); err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (p *pusher) isolate(ctx context.Context, batch []item, refusal error, place
 	for len(is.beside) > 0 {
 		next := is.beside[0]
 		is.beside = is.beside[1:]
-		bad, err := is.refused(ctx, next)
+		bad, err := is.post(ctx, next)
 		if err == nil && bad {
 			err = is.descend(ctx, next)
 		}
@@ -60,23 +61,23 @@ func (p *pusher) isolate(ctx context.Context, batch []item, refusal error, place
 			return err
 		}
 	}
-	var rejected []item
-	for _, it := range batch {
-		if is.reasons[it.record.ID] != "" {
-			rejected = append(rejected, it)
-		}
-	}
-	return p.mark(ctx, rejected, is.reasons, place)
+	return p.reject(ctx, is.refused, is.reasons, place)
 }
 
-// refused posts some rows and reports whether Plecto refuses them; those it accepts are marked.
-func (is *isolation) refused(ctx context.Context, rows []item) (bool, error) {
+// blame says that a row was refused alone.
+func (is *isolation) blame(it item) {
+	is.refused = append(is.refused, it)
+	is.reasons[it.record.ID] = is.words
+}
+
+// post posts some rows and reports whether Plecto refuses them; those it accepts are marked.
+func (is *isolation) post(ctx context.Context, rows []item) (bool, error) {
 	if is.accepted == 0 && !is.known && is.refusals >= maxRefusals {
 		return false, fmt.Errorf("%w: %s", ErrAllRefused, is.words)
 	}
-	err := is.deliver(ctx, rows, 0)
+	posted, err := is.deliver(ctx, rows, 0)
 	if err == nil {
-		is.accepted += len(rows)
+		is.accepted += len(posted)
 		return false, nil
 	}
 	if !errors.Is(err, plecto.ErrRefused) {
@@ -84,8 +85,8 @@ func (is *isolation) refused(ctx context.Context, rows []item) (bool, error) {
 	}
 	is.refusals++
 	is.words = wordsOf(err)
-	if len(rows) == 1 {
-		is.reasons[rows[0].record.ID] = is.words
+	if len(posted) == 1 {
+		is.blame(posted[0])
 	}
 	return true, nil
 }
@@ -94,7 +95,7 @@ func (is *isolation) refused(ctx context.Context, rows []item) (bool, error) {
 func (is *isolation) descend(ctx context.Context, rows []item) error {
 	for len(rows) > 1 {
 		left, right := rows[:len(rows)/2], rows[len(rows)/2:]
-		bad, err := is.refused(ctx, left)
+		bad, err := is.post(ctx, left)
 		if err != nil {
 			return err
 		}
@@ -103,7 +104,7 @@ func (is *isolation) descend(ctx context.Context, rows []item) error {
 			continue
 		}
 		if rows = right; len(rows) == 1 {
-			_, err := is.refused(ctx, rows) // for its own words
+			_, err := is.post(ctx, rows) // for its own words
 			return err
 		}
 	}
@@ -117,7 +118,7 @@ func (is *isolation) sample(ctx context.Context) error {
 		if is.accepted > 0 {
 			break
 		}
-		if _, err := is.refused(ctx, half[len(half)-1:]); err != nil {
+		if _, err := is.post(ctx, half[len(half)-1:]); err != nil {
 			return err
 		}
 		is.beside[i] = half[:len(half)-1]

@@ -69,7 +69,7 @@ func (b *Bridge) mapping(ctx context.Context, src store.Source) (*mapping, error
 			fmt.Fprintln(digest, a.ID, a.Name, a.Emails)
 		}
 	}
-	if slices.ContainsFunc(m.fields, func(f Field) bool { return f.messages }) {
+	if m.ofMessages() {
 		bounds, err := b.cover(ctx, m)
 		if err != nil {
 			return nil, err
@@ -80,11 +80,16 @@ func (b *Bridge) mapping(ctx context.Context, src store.Source) (*mapping, error
 	return m, nil
 }
 
+// ofMessages reports whether a field is made of messages.
+func (m *mapping) ofMessages() bool {
+	return slices.ContainsFunc(m.fields, func(f Field) bool { return f.messages })
+}
+
 // cover reads the coverage of messages, and returns what of it a digest takes. Where it grows, figures may come to be
 // known without any record that changes. The end of the last stretch is left out, since each sync moves it, together with
 // the messages that come: what counts there is whether messages lie beyond it, from an answer that broke off perhaps.
 func (b *Bridge) cover(ctx context.Context, m *mapping) (bounds []any, err error) {
-	if m.covered, err = b.Store.Coverage(ctx, string(dixa.Messages)); err != nil || len(m.covered) == 0 {
+	if m.covered, err = b.coverage(ctx); err != nil || len(m.covered) == 0 {
 		return nil, err
 	}
 	for i, span := range m.covered {
@@ -94,8 +99,27 @@ func (b *Bridge) cover(ctx context.Context, m *mapping) (bounds []any, err error
 		bounds = append(bounds, span.From.UnixMilli())
 	}
 	last := m.covered[len(m.covered)-1]
-	beyond, err := b.Store.RecordsBetween(ctx, string(dixa.Messages), store.Span{From: last.To.Add(edge)}, store.Record{}, 1)
+	beyond, err := b.Store.RecordsBetween(ctx, string(dixa.Messages), store.Span{From: last.To}, store.Record{}, 1)
 	return append(bounds, len(beyond)), err
+}
+
+// edge is how far what is told of a conversation may be ahead of the messages, since the two are not asked for at one
+// moment. Until the next messages come, its figures are as of the last ones, rather than none.
+const edge = 5 * time.Minute
+
+// coverage returns the stretches of time of which all messages are in the cache. The last one has an edge where it is to
+// go on: where a sync or the receiver keeps it up to the present.
+func (b *Bridge) coverage(ctx context.Context) (coverage, error) {
+	covered, err := b.Store.Coverage(ctx, string(dixa.Messages))
+	if err != nil || len(covered) == 0 {
+		return nil, err
+	}
+	last := &covered[len(covered)-1]
+	until, ok, err := b.Store.Synced(ctx, string(dixa.Messages))
+	if ok && !until.After(last.To) {
+		last.To = last.To.Add(edge)
+	}
+	return covered, err
 }
 
 // empty returns the keys of a conversation's fields that have no value while no messages are in the cache.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/dixa2plecto/dixa2plecto/dixa"
 	"github.com/dixa2plecto/dixa2plecto/store"
@@ -45,22 +44,11 @@ type turn struct {
 // coverage is the stretches of time of which all messages are in the cache.
 type coverage []store.Span
 
-// edge is how far what is told of a conversation may be ahead of the messages: the two are not asked for at one moment.
-// Until the next messages come, its figures are as of the last ones, rather than none.
-const edge = 5 * time.Minute
-
-// unbroken reports whether one stretch has both of two moments, in Unix milliseconds; the second may lie at the edge of the
-// last one.
+// unbroken reports whether one stretch has both of two moments, in Unix milliseconds.
 func (c coverage) unbroken(from, to int64) bool {
-	for i, s := range c {
-		if i == len(c)-1 {
-			s.To = s.To.Add(edge)
-		}
-		if from >= s.From.UnixMilli() && to < s.To.UnixMilli() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c, func(s store.Span) bool {
+		return from >= s.From.UnixMilli() && to < s.To.UnixMilli()
+	})
 }
 
 // newThread makes a thread of the records of one conversation.

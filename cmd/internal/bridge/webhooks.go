@@ -39,19 +39,19 @@ func (b *Bridge) WebhookEvents(ctx context.Context) ([]string, error) {
 	return eventsFor(kindsOf(sources)), err
 }
 
-// eventsFor leaves out what changes no record: typing, the delivery of messages, service levels, banned customers.
+// MessageEvent is the event of a new message, as the Dixa API spells it.
+const MessageEvent = "ConversationMessageAdded"
+
+// eventsFor leaves out what changes no record: typing, the delivery of messages, service levels, banned customers. Of
+// messages alone the others tell nothing: their rows show the conversation as it is in the cache, and it is fetched only
+// where a source takes conversations.
 func eventsFor(kinds []string) []string {
-	// A message's row has of its conversation the state, the queue, the assignee and the tags.
-	events := []string{
-		"ConversationOpen", "ConversationPending", "ConversationPendingExpired", "ConversationClosed", "ConversationAbandoned",
-		"ConversationEnqueued", "ConversationAssigned", "ConversationUnassigned", "ConversationTransferred",
-		"ConversationMessageAdded", "ConversationTagAdded", "ConversationTagRemoved",
+	if slices.Equal(kinds, []string{string(dixa.Messages)}) {
+		return []string{MessageEvent}
 	}
-	if !slices.Equal(kinds, []string{string(dixa.Messages)}) {
-		events = append(events, "ConversationCreated", "ConversationNoteAdded", "ConversationRated",
-			"ConversationCustomAttributeUpdated", "ConversationEndUserReplaced")
-	}
-	return slices.DeleteFunc(dixa.EventNames(), func(name string) bool { return !slices.Contains(events, name) })
+	return slices.DeleteFunc(dixa.EventNames(), func(name string) bool {
+		return !slices.Contains(changesConversation, dixa.EventType(name))
+	})
 }
 
 // A Subscription is a webhook in Dixa, and what Subscribe did to it; nothing where it was as it should be.

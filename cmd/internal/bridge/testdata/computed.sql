@@ -29,8 +29,10 @@ islands AS (
 )
 SELECT
     min(starts) AS starts,
-    -- Messages and conversations are not asked for at one moment: the last stretch counts five minutes further.
-    max(covers) + iif(island = (SELECT max(island) FROM islands), 5 * 60 * 1000, 0) AS ends
+    -- Messages and conversations are not asked for at one moment: a last stretch that is kept up to the present counts
+    -- five minutes further.
+    max(covers) + iif(island = (SELECT max(island) FROM islands)
+        AND (SELECT until FROM main.synced WHERE kind = 'messages') <= max(covers), 5 * 60 * 1000, 0) AS ends
 FROM islands
 GROUP BY island;
 
