@@ -164,7 +164,7 @@ func (a *app) webhookSecrets(ctx context.Context, cfg config) (dixa.Secrets, err
 
 // webhookAuthorization returns what webhooks carry in their Authorization beside the signature; the zero value where
 // nothing is asked for.
-func (a *app) webhookAuthorization(config) (dixa.Authorization, error) {
+func (a *app) webhookAuthorization() (dixa.Authorization, error) {
 	var given [2]credential
 	for i, name := range []string{webhookBasic, webhookToken} {
 		c, err := a.given(name)

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 func deployed(t *testing.T, name string) string {
@@ -108,12 +109,99 @@ func TestTheServiceRunsThisProgram(t *testing.T) {
 	if len(used) != len(credentials) || len(used) != len(credentialNames()) {
 		t.Errorf("%d of %d credentials are used, the program has %d", len(used), len(credentials), len(credentialNames()))
 	}
+	// It counts as hanging where it has not beaten for half a minute, and may wait as long for another process.
+	if patience := only(t, unit, "WatchdogSec"); duration(t, patience) < 90*time.Second {
+		t.Errorf("it is killed after %s without a sign of life", patience)
+	}
 	if state, db := only(t, unit, "StateDirectory"), "DIXA2PLECTO_DB=%S/"; !slices.ContainsFunc(unit["Environment"], func(e string) bool { return strings.HasPrefix(e, db+state+"/") }) {
 		t.Errorf("the cache is not in %s", state)
 	}
 	for _, code := range []error{usage(os.ErrInvalid), missingCredentials([]string{dixaToken})} {
 		if code := strconv.Itoa(exitCode(code)); !slices.Contains(strings.Fields(only(t, unit, "RestartPreventExitStatus")), code) {
 			t.Errorf("it is started again after code %s", code)
+		}
+	}
+}
+
+// duration reads a time as systemd writes it: 2min, 30s.
+func duration(t *testing.T, text string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(strings.ReplaceAll(text, "min", "m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// section returns what stands in the README between a heading and the next one.
+func section(t *testing.T, heading string) string {
+	t.Helper()
+	_, text, ok := strings.Cut(readme(t), "\n### "+heading+"\n")
+	if !ok {
+		t.Fatalf("the README has no section %q", heading)
+	}
+	text, _, _ = strings.Cut(text, "\n#")
+	return text
+}
+
+// assigned returns the variables that a text sets to files.
+func assigned(text string) map[string]string {
+	all := map[string]string{}
+	for _, found := range regexp.MustCompile(`(\w+_FILE)=(\S+)`).FindAllStringSubmatch(text, -1) {
+		all[found[1]] = found[2]
+	}
+	return all
+}
+
+func TestTheReadmeMakesTheFilesThatTheServiceLoads(t *testing.T) {
+	unit, text := settings(deployed(t, "dixa2plecto.service"), "="), section(t, "systemd, for `serve`")
+	loaded := map[string]string{} // path of a file by the name that systemd gives it
+	for _, value := range unit["LoadCredential"] {
+		name, path, _ := strings.Cut(value, ":")
+		loaded[name] = path
+	}
+	folder := regexp.MustCompile(`(?m)^cd (\S+)$`).FindStringSubmatch(text)
+	if folder == nil {
+		t.Fatal("it makes them in no folder")
+	}
+	made := map[string]bool{}
+	for _, found := range regexp.MustCompile(`(?:cat >|--secret-file) ([\w-]+)`).FindAllStringSubmatch(text, -1) {
+		made[filepath.Join(folder[1], found[1])] = true
+	}
+	exported := assigned(text)
+	for variable, value := range assigned(strings.Join(unit["Environment"], "\n")) {
+		path := loaded[strings.TrimPrefix(value, "%d/")]
+		if !made[path] {
+			t.Errorf("it does not make %s", path)
+		}
+		// The secret of the webhook is there only after the last of the commands.
+		if name, ok := strings.CutSuffix(variable, "_FILE"); name != webhookSecret && ok && filepath.Join(folder[1], exported[variable]) != path {
+			t.Errorf("its commands read %s from %q, the service from %s", variable, exported[variable], path)
+		}
+	}
+	if len(made) != len(loaded) {
+		t.Errorf("it makes %v, the service loads %v", made, loaded)
+	}
+	for _, assignment := range unit["Environment"] {
+		if db, ok := strings.CutPrefix(assignment, "DIXA2PLECTO_DB=%S"); ok && !strings.Contains(text, "DIXA2PLECTO_DB=/var/lib"+db) {
+			t.Errorf("its commands have another cache than %s", assignment)
+		}
+	}
+}
+
+func TestTheReadmeGivesTheContainerWhatItNames(t *testing.T) {
+	text := section(t, "Container")
+	files := assigned(text)
+	for variable, path := range files {
+		checkVariable(t, variable)
+		name, secret := strings.CutPrefix(path, "/run/secrets/")
+		if secret && !strings.Contains(text, "--secret "+name+" ") || !secret && !strings.Contains(text, "--secret-file "+path+"`") {
+			t.Errorf("nothing makes %s", path)
+		}
+	}
+	for _, name := range credentialNames() {
+		if files[name+"_FILE"] == "" && !strings.Contains(text, "-e "+name+"=") {
+			t.Errorf("it gets no %s", name)
 		}
 	}
 }
@@ -192,6 +280,9 @@ func TestTheImageRunsThisProgramAndNothingElse(t *testing.T) {
 	called := list(check)
 	if called[0] != entry[0] {
 		t.Errorf("the check calls %s, which is not there", called[0])
+	}
+	if !slices.Contains(called, "--alive") {
+		t.Errorf("%v: with trouble of a service, what works would be ended", called)
 	}
 	if err := parses(filepath.Base(called[0]) + " " + strings.Join(called[1:], " ")); err != nil {
 		t.Errorf("%v: %v", called, err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 // A watchdog that hears nothing kills the process, which mends a worker that hangs and nothing else: alive must not depend
 // on the services, and must return at once.
 // https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
-func (a *app) notifyReady(ctx context.Context, alive func() bool) (stopping func()) {
-	failed := func(err error) { a.logger(a.watch).Warn("the service manager cannot be told", "error", err) }
+func notifyReady(ctx context.Context, log *slog.Logger, alive func() bool) (stopping func()) {
+	failed := func(err error) { log.Warn("the service manager cannot be told", "error", err) }
 	tell := func(state string) {
 		if _, err := daemon.SdNotify(false, state); err != nil {
 			failed(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -60,9 +61,7 @@ func told(t *testing.T, alive func() bool) string {
 	t.Helper()
 	var stderr bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
-		a := &app{world: world{stderr: &stderr, getenv: os.Getenv}}
-		a.watch = a.newProgress()
-		stopping := a.notifyReady(t.Context(), alive)
+		stopping := notifyReady(t.Context(), slog.New(slog.NewTextHandler(&stderr, nil)), alive)
 		time.Sleep(10*time.Minute + time.Second)
 		stopping()
 	})

@@ -37,8 +37,8 @@ start and every so often, as by sync.
 
 It takes webhooks at /admin/data-sources/dixa/UUID/hook/, where UUID is the
 connection that status prints, and prints the address when it is ready. GET
-/healthz says that it is alive, /readyz that events reach Plecto, /metrics how
-it is, in Prometheus' form.
+/healthz says that it is alive, /readyz that the cache can be written to and was
+refreshed lately, /metrics how it is, in Prometheus' form.
 
 Webhooks are signed with the secret that ` + "`webhook create`" + ` stores, or that
 DIXA_WEBHOOK_SECRET holds: several with commas between, while it is changed.
@@ -88,11 +88,14 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 			return err
 		}
 	}
-	if r.Authorization, err = a.webhookAuthorization(cfg); err != nil {
+	if r.Authorization, err = a.webhookAuthorization(); err != nil {
 		return err
 	}
 	return a.withBridge(ctx, needDixa|needPlecto|needLog, patienceFlags{patience: o.patience}, func(ctx context.Context, b *bridge.Bridge) error {
 		release, err := store.LockReceiver(ctx, cfg.db)
+		if errors.Is(err, store.ErrLocked) {
+			return hinted{err, "a cache has one `dixa2plecto serve`: stop the other, or name another cache with --db"}
+		}
 		if err != nil {
 			return err
 		}
@@ -159,7 +162,7 @@ func (a *app) receive(told context.Context, b *bridge.Bridge, r *bridge.Receiver
 	if err != nil {
 		cancel(err)
 	}
-	stopNotifying := a.notifyReady(ctx, func() bool { return live.Beating(time.Now()) })
+	stopNotifying := notifyReady(ctx, b.Log, func() bool { return live.Beating(time.Now()) })
 	<-ctx.Done()
 	stopNotifying()
 	closing, done := context.WithTimeout(context.WithoutCancel(ctx), closingTime)

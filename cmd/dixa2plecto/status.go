@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) statusCommand() *cobra.Command {
-	var rejected, check bool
+	var rejected, check, alive bool
 	var maxLag time.Duration
 	var tz string
 	var c *cobra.Command
@@ -26,10 +26,14 @@ func (a *app) statusCommand() *cobra.Command {
 With --check it only tells, for monitors, how far Plecto may be behind Dixa, and
 ends with 1 where that is more than --max-lag: since when the oldest conversation
 is stale or waits for Plecto, or when serve last proved alive. Once it was
-started, serve is meant to run.`,
+started, serve is meant to run: --check fails after an orderly stop too.
+
+With --alive it asks when serve last proved alive, and nothing else: for what
+starts serve anew, which helps in no trouble of the services.`,
 		Example: `  dixa2plecto status
   dixa2plecto status --rejected
   dixa2plecto status --check --max-lag 5m
+  dixa2plecto status --alive --max-lag 5m
   dixa2plecto status --json`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, _ []string) error {
@@ -40,13 +44,13 @@ started, serve is meant to run.`,
 		if maxLag <= 0 {
 			return usagef("--max-lag is more than 0")
 		}
-		check = check || c.Flags().Changed("max-lag")
+		check = check || alive || c.Flags().Changed("max-lag")
 		return a.withBridge(ctx, 0, patienceFlags{}, func(ctx context.Context, b *bridge.Bridge) error {
 			if rejected {
 				return a.printRejections(ctx, b)
 			}
 			if check {
-				return a.checkLag(ctx, b, maxLag)
+				return a.checkLag(ctx, b, maxLag, alive)
 			}
 			st, err := b.Status(ctx, zone)
 			if err != nil {
@@ -57,7 +61,8 @@ started, serve is meant to run.`,
 	})
 	c.Flags().BoolVar(&rejected, "rejected", false, "list the rejected registrations with Plecto's words")
 	c.Flags().BoolVar(&check, "check", false, "tell the lag alone, and end with 1 beyond --max-lag")
-	c.Flags().DurationVar(&maxLag, "max-lag", 5*time.Minute, "the lag that --check allows")
+	c.Flags().BoolVar(&alive, "alive", false, "like --check, but by nothing else than serve's last sign of life")
+	c.Flags().DurationVar(&maxLag, "max-lag", 5*time.Minute, "the lag that --check allows, or the age of the sign of life")
 	c.Flags().StringVar(&tz, "tz", "UTC", "time zone of months, for example Europe/Copenhagen")
 	return c
 }
@@ -185,6 +190,8 @@ func next(st bridge.Status) string {
 		}
 	}
 	switch {
+	case !st.Live.Serving && !st.Live.AliveAt.IsZero():
+		return "`dixa2plecto serve` was last alive at " + instant(st.Live.AliveAt) + ": start it again, it fetches what it missed"
 	case records == 0:
 		return "`dixa2plecto import --from -30d` fetches the last 30 days"
 	case len(st.Sources) == 0:

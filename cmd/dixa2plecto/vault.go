@@ -26,23 +26,46 @@ func (a *app) vault(cfg config) vault {
 
 const (
 	keyringService = "dixa2plecto"
-	// Without a desktop the keyring may wait for someone to unlock it. Whoever stores or forgets credentials is there to do
-	// so; a run from cron is not kept long.
+	// Without a desktop the keyring may wait for someone to unlock it. Whoever stores, changes or forgets credentials is
+	// there to do so; a run from cron is not kept long.
 	keyringReads  = 3 * time.Second
 	keyringWrites = time.Minute
 )
 
-// load returns what is stored; nothing stored is no error.
+// load returns what is stored, as far as it can be read; nothing stored is no error.
 func (v vault) load(ctx context.Context) (credentials, error) {
-	text, err := keyringCall(ctx, keyringReads, func() (string, error) { return keyring.Get(keyringService, v.profile) })
+	stored, _, err := v.read(ctx, keyringReads)
+	return stored, err
+}
+
+// read returns what is stored, and why the keyring, which may hold something too, could not be read.
+func (v vault) read(ctx context.Context, limit time.Duration) (stored credentials, unread, err error) {
+	text, err := keyringCall(ctx, limit, func() (string, error) {
+		text, err := keyring.Get(keyringService, v.profile)
+		if err != nil && noKeyring(err) {
+			err = keyring.ErrNotFound
+		}
+		return text, err
+	})
 	if err == nil {
-		return decode([]byte(text), "keyring")
+		stored, err = decode([]byte(text), "keyring")
+		return stored, nil, err
 	}
-	if info, err := os.Stat(v.path); errors.Is(err, fs.ErrNotExist) {
+	if !errors.Is(err, keyring.ErrNotFound) {
+		unread = err
+	}
+	stored, err = v.readFile()
+	return stored, unread, err
+}
+
+func (v vault) readFile() (credentials, error) {
+	info, err := os.Stat(v.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return credentials{}, nil
-	} else if err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("reading the stored credentials: %w", err)
-	} else if readableByOthers(info) {
+	case readableByOthers(info):
 		return nil, hinted{usagef("%s can be read by others", v.path), "chmod 600 " + v.path + ", and make new credentials if somebody may have read them"}
 	}
 	file, err := os.ReadFile(v.path)
@@ -66,11 +89,7 @@ func decode(text []byte, from string) (credentials, error) {
 
 // save stores credentials in place of those stored, and returns where.
 func (v vault) save(ctx context.Context, c credentials) (from string, err error) {
-	values := make(map[string]string, len(c))
-	for name, one := range c {
-		values[name] = one.value
-	}
-	text, err := json.Marshal(values)
+	text, err := c.encode()
 	if err != nil {
 		return "", err
 	}
@@ -81,16 +100,36 @@ func (v vault) save(ctx context.Context, c credentials) (from string, err error)
 	case ctx.Err() != nil:
 		return "", err
 	}
-	if err := writeSecret(v.path, text); err != nil {
+	return v.saveFile(c)
+}
+
+func (v vault) saveFile(c credentials) (from string, err error) {
+	text, err := c.encode()
+	if err == nil {
+		err = writeSecret(v.path, text)
+	}
+	if err != nil {
 		return "", fmt.Errorf("storing the credentials: %w", err)
 	}
 	return "file " + v.path, nil
 }
 
+func (c credentials) encode() ([]byte, error) {
+	values := make(map[string]string, len(c))
+	for name, one := range c {
+		values[name] = one.value
+	}
+	return json.Marshal(values)
+}
+
 // change stores what a function makes of one of the credentials, where that is something else; empty forgets it. It
-// returns where it is stored.
+// returns where it is stored. A keyring that cannot be read is left alone, since its one entry may hold others too: then
+// the file is changed, or nothing where there is none.
 func (v vault) change(ctx context.Context, name string, change func(string) string) (from string, err error) {
-	stored, err := v.load(ctx)
+	stored, unread, err := v.read(ctx, keyringWrites)
+	if err == nil && unread != nil && len(stored) == 0 {
+		err = fmt.Errorf("reading the keyring: %w", unread)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -103,7 +142,10 @@ func (v vault) change(ctx context.Context, name string, change func(string) stri
 	default:
 		stored[name] = credential{value: value}
 	}
-	if len(stored) == 0 {
+	switch {
+	case unread != nil:
+		return v.saveFile(stored)
+	case len(stored) == 0:
 		_, err = v.clear(ctx)
 		return "", err
 	}

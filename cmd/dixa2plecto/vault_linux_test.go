@@ -63,6 +63,50 @@ func TestAKeyringThatDoesNotAnswerIsLeftBehind(t *testing.T) {
 	})
 }
 
+func TestTheVaultReplacesNothingThatItCouldNotRead(t *testing.T) {
+	locked := dbus.Error{Name: "org.freedesktop.Secret.Error.IsLocked"}
+	const held = `{"DIXA_API_TOKEN":"example"}`
+	newer := func(before string) string {
+		// Whoever sits there unlocks it meanwhile.
+		keyring.MockInit()
+		if err := keyring.Set(keyringService, "default", held); err != nil {
+			t.Fatal(err)
+		}
+		return "0123"
+	}
+	for name, file := range map[string]string{"no file": "", "a file": `{"PLECTO_EMAIL":"plecto-api@example.com"}`} {
+		t.Run(name, func(t *testing.T) {
+			keyring.MockInitWithError(locked)
+			v := vault{"default", filepath.Join(t.TempDir(), "default.json")}
+			if file != "" {
+				if err := os.WriteFile(v.path, []byte(file), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			from, err := v.change(t.Context(), webhookSecret, newer)
+			if file == "" {
+				if _, ok := errors.AsType[dbus.Error](err); !ok || from != "" {
+					t.Errorf("stored in %q, %v", from, err)
+				}
+				if _, err := os.Stat(v.path); err == nil {
+					t.Error("there is a file")
+				}
+				return
+			}
+			if err != nil || from != "file "+v.path {
+				t.Errorf("stored in %q, %v", from, err)
+			}
+			if text, err := keyring.Get(keyringService, "default"); err != nil || text != held {
+				t.Errorf("the keyring holds %q, %v", text, err)
+			}
+			stored, err := v.readFile()
+			if err != nil || stored[plectoEmail].value != "plecto-api@example.com" || stored[webhookSecret].value != "0123" {
+				t.Errorf("%d in the file, %v", len(stored), err)
+			}
+		})
+	}
+}
+
 func TestTheVaultKeepsWhatIsNotChanged(t *testing.T) {
 	keyring.MockInitWithError(dbus.Error{Name: "org.freedesktop.DBus.Error.ServiceUnknown"})
 	v := vault{"default", filepath.Join(t.TempDir(), "default.json")}

@@ -190,7 +190,7 @@ func (a *app) deleteWebhook(ctx context.Context, id string) error {
 			return left
 		})
 		if err != nil {
-			return fmt.Errorf("the webhook is deleted, but its secret is not forgotten: %w", err)
+			return hinted{fmt.Errorf("the webhook is deleted, but its secret is not forgotten: %w", err), "nothing is signed with it any more; `dixa2plecto auth logout` forgets all that is stored"}
 		}
 		return a.result(struct {
 			OK        bool   `json:"ok"`

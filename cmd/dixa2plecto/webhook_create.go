@@ -33,7 +33,7 @@ and ends in /admin/data-sources/dixa/CONNECTION/hook/ with the connection that
 
 Run again it finds the webhook of that name, and changes in it what is otherwise.
 What it signs with goes to where the credentials are stored, or with --secret-file
-to a file. The one before stays valid beside it.
+to a file, before those that are there, which stay valid: the newest ten of them.
 
 DIXA_WEBHOOK_BASIC (user:password) or DIXA_WEBHOOK_TOKEN in the environment are handed
 to Dixa, to be sent with each delivery. To take them away again, delete the webhook.
@@ -62,7 +62,7 @@ func eventList() string {
 }
 
 // wanted reads the flags; events are left out where none are given.
-func (a *app) wanted(cfg config, f createFlags) (want dixa.WebhookConfig, err error) {
+func (a *app) wanted(f createFlags) (want dixa.WebhookConfig, err error) {
 	if f.url == "" {
 		return want, usagef("--url says where Dixa is to deliver")
 	}
@@ -85,7 +85,7 @@ func (a *app) wanted(cfg config, f createFlags) (want dixa.WebhookConfig, err er
 			return want, usage(fmt.Errorf("--secret-file: %w", err))
 		}
 	}
-	want.Authorization, err = a.webhookAuthorization(cfg)
+	want.Authorization, err = a.webhookAuthorization()
 	return want, err
 }
 
@@ -94,7 +94,7 @@ func (a *app) createWebhook(ctx context.Context, f createFlags) error {
 	if err != nil {
 		return err
 	}
-	want, err := a.wanted(cfg, f)
+	want, err := a.wanted(f)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func leadsHere(b *bridge.Bridge, address string) error {
 	return nil
 }
 
-// keepSecret stores what a webhook signs with before the one stored, and returns where.
+// keepSecret stores what a webhook signs with before those stored, and returns where.
 func (a *app) keepSecret(ctx context.Context, cfg config, path, secret string) (from string, err error) {
 	if path == "" {
 		return a.vault(cfg).change(ctx, webhookSecret, func(stored string) string { return withSecret(stored, secret) })
@@ -177,23 +177,31 @@ func secretFile(path string) (string, error) {
 	return text, nil
 }
 
-// withSecret puts a secret before the newest of those in a text: what Dixa signed with that one may still be under way.
+// maxSecrets is how many secrets are kept: a forged webhook is tried with each of them.
+const maxSecrets = 10
+
+// withSecret puts a secret before those in a text, which other webhooks go on signing with. Of too many the oldest goes.
 func withSecret(text, secret string) string {
-	if before, _, _ := strings.Cut(withoutSecret(text, secret), ","); before != "" {
-		return secret + "," + before
-	}
-	return secret
+	all := append([]string{secret}, otherSecrets(text, secret)...)
+	return strings.Join(all[:min(len(all), maxSecrets)], ",")
 }
 
 // withoutSecret takes a secret out of a text that holds several with commas between.
 func withoutSecret(text, secret string) string {
-	var left []string
+	return strings.Join(otherSecrets(text, secret), ",")
+}
+
+// otherSecrets returns the secrets in a text but for one, each once.
+func otherSecrets(text, secret string) []string {
+	var others []string
 	for one := range strings.SplitSeq(text, ",") {
-		if one = strings.TrimSpace(one); one != "" && !strings.EqualFold(one, secret) {
-			left = append(left, one)
+		one = strings.TrimSpace(one)
+		known := func(other string) bool { return strings.EqualFold(one, other) }
+		if one != "" && !known(secret) && !slices.ContainsFunc(others, known) {
+			others = append(others, one)
 		}
 	}
-	return strings.Join(left, ",")
+	return others
 }
 
 // warnOfOtherSecret says where the environment, which beats what is stored, lacks the secret.

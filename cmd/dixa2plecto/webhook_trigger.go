@@ -50,8 +50,6 @@ EVENT is one of Dixa's, in either spelling; ` + "`webhook create --help`" + ` li
 	return c
 }
 
-const messageAdded = "ConversationMessageAdded"
-
 func (a *app) trigger(ctx context.Context, event string, f triggerFlags) error {
 	cfg, err := a.config()
 	if err != nil {
@@ -63,15 +61,15 @@ func (a *app) trigger(ctx context.Context, event string, f triggerFlags) error {
 		return err
 	case f.csid < 0:
 		return usagef("--csid is the number of a conversation")
-	case f.message != "" && name != messageAdded:
-		return usagef("--message is for %s alone", messageAdded)
+	case f.message != "" && name != bridge.MessageEvent:
+		return usagef("--message is for %s alone", bridge.MessageEvent)
 	}
 	if f.to != "" {
 		if err := hookAddress("to", f.to); err != nil {
 			return err
 		}
 	}
-	authorization, err := a.webhookAuthorization(cfg)
+	authorization, err := a.webhookAuthorization()
 	if err != nil {
 		return err
 	}
@@ -142,7 +140,7 @@ func subjectOf(ctx context.Context, s *store.Store, event string, f triggerFlags
 	if len(known) > 0 && known[0].UpdatedAt != 0 {
 		about.at = time.UnixMilli(min(known[0].UpdatedAt+1, about.at.UnixMilli()))
 	}
-	if event != messageAdded {
+	if event != bridge.MessageEvent {
 		return about, nil
 	}
 	messages, err := s.RecordsOf(ctx, []string{string(dixa.Messages)}, []int64{about.csid})
@@ -265,7 +263,7 @@ func testEvent(name, id string, about subject) object {
 		data["queue"] = queue
 	case "ConversationAssigned":
 		conversation["assignee"] = agent
-	case messageAdded:
+	case bridge.MessageEvent:
 		messageAt := about.messageAt
 		if messageAt.IsZero() {
 			messageAt = time.Now()
