@@ -213,3 +213,27 @@ func TestAHoldLastsADayAtMost(t *testing.T) {
 		})
 	}
 }
+
+func TestARequestThatIsGivenBackIsThereForAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		two := store.Budget{Name: "registrations", Limit: 2, Per: time.Hour}
+		began := time.Now()
+		first, _ := spend(t, s, two)
+		time.Sleep(time.Minute)
+		second, _ := spend(t, s, two)
+		must(t, s.Refund(t.Context(), second))
+		used, _, err := s.Used(t.Context(), two)
+		must(t, err)
+		equal(t, "used", used, 1)
+		third, at := spend(t, s, two)
+		equal(t, "when another is taken", at.Sub(began), time.Minute)
+		if third <= first {
+			t.Errorf("request %d was sent after request %d", third, first)
+		}
+		_, at = spend(t, s, two)
+		if waited := at.Sub(began); waited < time.Hour {
+			t.Errorf("of two an hour the third goes out after %v", waited)
+		}
+	})
+}

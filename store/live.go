@@ -31,7 +31,7 @@ func (s *Store) Live(ctx context.Context) (l Live, err error) {
 	var alive, applied, pushed, refreshed, received, stale, unpushed sql.NullInt64
 	err = s.reader.QueryRowContext(ctx, `SELECT serving, alive_at, applied_at, pushed_at, refreshed_at,
 		(SELECT max(received_at) FROM events),
-		(SELECT count(DISTINCT csid) FROM stale WHERE part <> ?), (SELECT min(since) FROM stale WHERE part <> ?),
+		(SELECT count(DISTINCT csid) FROM stale WHERE part <> ? AND fetched = 0), (SELECT min(since) FROM stale WHERE part <> ? AND fetched = 0),
 		(SELECT count(DISTINCT csid) FROM stale WHERE part = ?), (SELECT min(since) FROM stale WHERE part = ?) FROM cache`,
 		Registrations, Registrations, Registrations, Registrations).
 		Scan(&serving, &alive, &applied, &pushed, &refreshed, &received, &l.Stale, &stale, &l.Unpushed, &unpushed)

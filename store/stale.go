@@ -22,17 +22,20 @@ type Stale struct {
 	// ChangedAt is how new what is fetched has to be; zero where any will do.
 	ChangedAt time.Time
 	Wait      time.Duration // for the last try after another; see [Store.Later]
-	Mark      int64         // rises with each event that it stands for, and with each fetch that is to be pushed
+	// Fetched says that it came, if not as new as the event perhaps: it is not stale any more, and only asked for again.
+	Fetched bool
+	Push    bool  // has [Store.Later] push it
+	Mark    int64 // rises with each event that it stands for, and with each fetch that is to be pushed
 }
 
 // Stale returns what of a part is to be tried by now, longest stale first, and when the next of the rest is: zero where there
 // is none.
 func (s *Store) Stale(ctx context.Context, part string, now time.Time, limit int) (due []Stale, next time.Time, err error) {
-	err = s.rows(ctx, `SELECT part, csid, item, since, changed_at, mark, wait FROM stale WHERE part = ? AND next_at <= ? ORDER BY since, csid, item LIMIT ?`,
+	err = s.rows(ctx, `SELECT part, csid, item, since, changed_at, mark, wait, fetched FROM stale WHERE part = ? AND next_at <= ? ORDER BY since, csid, item LIMIT ?`,
 		[]any{part, millis(now), limit}, func(rows *sql.Rows) error {
 			var one Stale
 			var since, changed, wait int64
-			err := rows.Scan(&one.Part, &one.CSID, &one.Item, &since, &changed, &one.Mark, &wait)
+			err := rows.Scan(&one.Part, &one.CSID, &one.Item, &since, &changed, &one.Mark, &wait, &one.Fetched)
 			one.Since, one.ChangedAt, one.Wait = at(since), at(changed), time.Duration(wait)*time.Millisecond
 			due = append(due, one)
 			return err
@@ -54,14 +57,10 @@ func (s *Store) Settle(ctx context.Context, done []Stale) error {
 		if err := settle(ctx, tx, one); err != nil {
 			return err
 		}
-		column := "pushed_at"
 		if one.Part != Registrations {
-			column = "applied_at"
-			if err := toPush(ctx, tx, one); err != nil {
-				return err
-			}
+			return fetched(ctx, tx, one)
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE cache SET `+column+` = ?`, millis(time.Now()))
+		_, err := tx.ExecContext(ctx, `UPDATE cache SET pushed_at = ?`, millis(time.Now()))
 		return err
 	})
 }
@@ -75,14 +74,26 @@ func settle(ctx context.Context, tx *sql.Tx, one Stale) error {
 	return err
 }
 
-// Later has what is stale tried again after its Wait, unless an event has come since it was read.
+// Later has what is stale tried again after its Wait, unless an event has come since it was read. What is to Push
+// goes to every source.
 func (s *Store) Later(ctx context.Context, all []Stale) error {
 	now := time.Now()
 	return s.each(ctx, "putting off what is stale", all, func(tx *sql.Tx, one Stale) error {
-		_, err := tx.ExecContext(ctx, `UPDATE stale SET wait = ?, next_at = ? WHERE part = ? AND csid = ? AND item = ? AND mark = ?`,
-			one.Wait.Milliseconds(), millis(now.Add(one.Wait)), one.Part, one.CSID, one.Item, one.Mark)
-		return err
+		_, err := tx.ExecContext(ctx, `UPDATE stale SET wait = ?, next_at = ?, fetched = ? WHERE part = ? AND csid = ? AND item = ? AND mark = ?`,
+			one.Wait.Milliseconds(), millis(now.Add(one.Wait)), one.Fetched, one.Part, one.CSID, one.Item, one.Mark)
+		if err != nil || !one.Push {
+			return err
+		}
+		return fetched(ctx, tx, one)
 	})
+}
+
+// fetched says that what an event told of is fetched, and is to be pushed.
+func fetched(ctx context.Context, tx *sql.Tx, one Stale) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE cache SET applied_at = ?`, millis(time.Now())); err != nil {
+		return err
+	}
+	return toPush(ctx, tx, one)
 }
 
 // staleRows is how much of what is stale one transaction takes: between two, events are stored.
@@ -103,11 +114,6 @@ func (s *Store) each(ctx context.Context, doing string, all []Stale, do func(*sq
 		}
 	}
 	return nil
-}
-
-// ToPush has conversations pushed to every source, whatever they are stale for: their CSID and Since.
-func (s *Store) ToPush(ctx context.Context, all []Stale) error {
-	return s.each(ctx, "saying what is to be pushed", all, func(tx *sql.Tx, one Stale) error { return toPush(ctx, tx, one) })
 }
 
 // toPush has a conversation pushed. Its mark rises even where the event is the same: a push may be under way that read

@@ -97,7 +97,7 @@ func TestAnEventThatComesWhileItsConversationIsFetchedKeepsItStale(t *testing.T)
 
 // The message of an event may be fetched while the conversation that the same event made stale is being pushed.
 func TestWhatIsFetchedWhileItsConversationIsPushedIsPushedAfterThat(t *testing.T) {
-	for name, add := range map[string]ending{"settled": (*store.Store).Settle, "said to be pushed": (*store.Store).ToPush} {
+	for name, add := range map[string]ending{"settled": (*store.Store).Settle, "asked for again": again} {
 		synctest.Test(t, func(t *testing.T) {
 			s := open(t)
 			link(t, s, "messages", "0123456789abcdef0123456789abcdef")
@@ -128,23 +128,33 @@ func TestWhatIsLetGoIsNotPushed(t *testing.T) {
 	equal(t, "when something was last fetched", live.AppliedAt, time.Time{})
 }
 
-func TestWhatIsToBePushedNeedNotBeSettled(t *testing.T) {
+func TestWhatIsFetchedIsPushedAndNotStaleThoughItIsAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
 		link(t, s, "messages", "0123456789abcdef0123456789abcdef")
 		in, began := inbox(t, s), time.Now().UTC()
 		receive(t, in, event("1", 7, "conversations"))
 		time.Sleep(time.Second)
-		waiting := stale(t, s, "conversations")
-		must(t, s.ToPush(t.Context(), append(waiting, store.Stale{CSID: 8, Since: time.Now()})))
-		equal(t, "what is still to be fetched", stale(t, s, "conversations"), waiting)
-		var got []string
-		for _, one := range stale(t, s, store.Registrations) {
-			got = append(got, fmt.Sprint(one.CSID, " since ", one.Since.Sub(began)))
-		}
-		equal(t, "what is to be pushed", got, []string{"7 since 0s", "8 since 1s"})
-		must(t, s.ToPush(t.Context(), nil))
+		must(t, again(s, t.Context(), stale(t, s, "conversations")))
+		now := live(t, s)
+		equal(t, "stale, to push, fetched", []any{now.Stale, now.Unpushed, now.OldestUnpushed, now.AppliedAt}, []any{0, 1, began, time.Now().UTC()})
+		due, next, err := s.Stale(t.Context(), "conversations", time.Now(), 10)
+		must(t, err)
+		equal(t, "to be asked for, and when", []any{len(due), next}, []any{0, time.Now().Add(time.Minute).UTC()})
+		receive(t, in, event("2", 7, "conversations"))
+		equal(t, "stale by another event", live(t, s).Stale, 1)
+		due, _, err = s.Stale(t.Context(), "conversations", time.Now(), 10)
+		must(t, err)
+		equal(t, "to be asked for at once", []any{len(due), due[0].Wait, due[0].Fetched}, []any{1, time.Duration(0), false})
 	})
+}
+
+// again says that something came, and is asked for again.
+func again(s *store.Store, ctx context.Context, all []store.Stale) error {
+	for i := range all {
+		all[i].Wait, all[i].Fetched, all[i].Push = time.Minute, true, true
+	}
+	return s.Later(ctx, all)
 }
 
 func TestEachSourceIsPushedToByItself(t *testing.T) {
@@ -160,4 +170,29 @@ func TestEachSourceIsPushedToByItself(t *testing.T) {
 	equal(t, "conversations that wait while one source has them", l.Unpushed, 1)
 	must(t, s.RemoveSource(t.Context(), second))
 	equal(t, "waiting once the other is removed", len(stale(t, s, store.Registrations)), 0)
+}
+
+func TestWhatIsPutOffIsTriedAtOnceWhereAnEventHasComeSinceItWasRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		in := inbox(t, s)
+		receive(t, in, event("1", 7, "conversations"))
+		receive(t, in, event("2", 8, "conversations"))
+		waiting := stale(t, s, "conversations")
+		for i := range waiting {
+			waiting[i].Wait = time.Minute
+		}
+		time.Sleep(time.Second)
+		receive(t, in, event("3", 8, "conversations"))
+		must(t, s.Later(t.Context(), waiting))
+		due, next, err := s.Stale(t.Context(), "conversations", time.Now(), 10)
+		must(t, err)
+		if len(due) != 1 || due[0].CSID != 8 || due[0].Wait != 0 {
+			t.Errorf("due at once: %+v", due)
+		}
+		equal(t, "when the other is due", next, time.Now().Add(time.Minute).UTC())
+		due, _, err = s.Stale(t.Context(), "conversations", next, 10)
+		must(t, err)
+		equal(t, "due by then", []any{len(due), due[0].CSID, due[0].Wait}, []any{2, int64(7), time.Minute})
+	})
 }

@@ -172,7 +172,7 @@ func stale(tb testing.TB, cache string) (n int) {
 		tb.Fatal(err)
 	}
 	defer db.Close()
-	if err := db.QueryRowContext(tb.Context(), `SELECT count(*) FROM stale`).Scan(&n); err != nil {
+	if err := db.QueryRowContext(tb.Context(), `SELECT count(*) FROM stale WHERE fetched = 0`).Scan(&n); err != nil {
 		tb.Fatal(err)
 	}
 	return n

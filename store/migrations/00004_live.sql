@@ -22,6 +22,7 @@ CREATE TABLE stale (
     newest     INTEGER NOT NULL, -- when the newest was
     changed_at INTEGER NOT NULL, -- what is fetched has to be as new as this; 0 where any will do
     mark       INTEGER NOT NULL, -- events.mark of the newest, or more where it is to be pushed
+    fetched    INTEGER NOT NULL DEFAULT 0, -- 1 where it came, if not as new as the event perhaps, and is only asked for again
     wait       INTEGER NOT NULL DEFAULT 0, -- the last wait for another try, in milliseconds
     next_at    INTEGER NOT NULL DEFAULT 0, -- not to be tried before; another event is tried at once
     PRIMARY KEY (part, csid, item)

@@ -14,24 +14,14 @@ type lane struct {
 	part   string
 	budget store.Budget
 	// due returns what there is to do now and, where that is nothing, when there will be.
-	due func(context.Context) (todo, time.Time, error)
+	due func(context.Context) ([]store.Stale, time.Time, error)
 	// work does what is due once the next request may go out. In lanes that fetch, that is request, which calls do with one
 	// taken from the budget.
 	work func(context.Context) error
-	do   func(context.Context, ticket, todo) error
+	do   func(context.Context, ticket, []store.Stale) error
 	gap  time.Duration // that each request takes up, so that they go out evenly
 	next time.Time     // when the next request may go out
-	// again are conversations to be asked for once more, although they are settled.
-	again map[int64]*again
 }
-
-// todo is what one request of a lane is for: what is stale, and conversations that are asked for once more.
-type todo struct {
-	stale []store.Stale
-	again []int64
-}
-
-func (t todo) empty() bool { return len(t.stale)+len(t.again) == 0 }
 
 type staleKey struct {
 	csid    int64
@@ -40,24 +30,17 @@ type staleKey struct {
 
 func keyOf(s store.Stale) staleKey { return staleKey{s.CSID, s.Item} }
 
-// An again is a conversation that came, though not as new as the event: it is asked for until it is, or for a while.
-type again struct {
-	changedAt   time.Time
-	next, until time.Time
-	wait        time.Duration
-}
-
 const (
 	// staleRead is how much of what is stale is looked at for one request.
 	staleRead = 2000
 	// goneAfter is how long something is asked for that never comes.
 	goneAfter = 24 * time.Hour
-	// insistFor is how long a conversation is asked for that comes, but is older than the event. A refresh does the rest.
+	// insistFor is how long something is asked for that comes, but not as new as the event. A refresh does the rest.
 	insistFor = 5 * time.Minute
 	// nearly is how far the times of an event and of the change that it tells of may be apart: an event may be stamped a
 	// little later or earlier, and may follow close on another.
 	nearly = 10 * time.Second
-	// againAfter is when a conversation that is nearly as new as the event is asked for once more.
+	// againAfter is when something is asked for once more that has come, as far as can be told.
 	againAfter = 20 * time.Second
 	// leastGap is what lies between two requests at the least, so that one serves many events also without a limit.
 	leastGap = 200 * time.Millisecond
@@ -67,7 +50,7 @@ const (
 )
 
 func newLane(l *Live, part string, budget store.Budget) *lane {
-	n := &lane{Live: l, part: part, budget: budget, gap: gapOf(budget), again: map[int64]*again{}}
+	n := &lane{Live: l, part: part, budget: budget, gap: gapOf(budget)}
 	n.work = n.request
 	return n
 }
@@ -99,7 +82,7 @@ func (l *lane) turn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if what.empty() {
+	if len(what) == 0 {
 		l.rest(ctx, next)
 		return nil
 	}
@@ -130,10 +113,10 @@ func (l *lane) request(ctx context.Context) error {
 	return l.ask(ctx, l.budget, &trouble, noProgress, func(ctx context.Context, t ticket) error {
 		l.pace(t.at, 1)
 		what, _, err := l.due(ctx)
-		if err == nil && what.empty() {
+		if err == nil && len(what) == 0 {
 			err = l.Store.Refund(context.WithoutCancel(ctx), t.request)
 		}
-		if err != nil || what.empty() {
+		if err != nil || len(what) == 0 {
 			return err
 		}
 		return l.do(ctx, t, what)
@@ -157,29 +140,21 @@ func noProgress() Progress { return Progress{} }
 
 // sift settles what the cache has already, as known tells, and returns of the rest what is to be asked for now, and when
 // the next is.
-func (l *lane) sift(ctx context.Context, known func(context.Context, []store.Stale) (map[staleKey]bool, error)) (what todo, next time.Time, err error) {
-	now := time.Now()
-	all, next, err := l.Store.Stale(ctx, l.part, now, staleRead)
+func (l *lane) sift(ctx context.Context, known func(context.Context, []store.Stale) (map[staleKey]bool, error)) (what []store.Stale, next time.Time, err error) {
+	all, next, err := l.Store.Stale(ctx, l.part, time.Now(), staleRead)
 	if err != nil {
-		return what, next, err
+		return nil, next, err
 	}
 	there, err := known(ctx, all)
 	if err != nil {
-		return what, next, err
+		return nil, next, err
 	}
 	var done []store.Stale
 	for _, s := range all {
 		if there[keyOf(s)] {
 			done = append(done, s)
 		} else {
-			what.stale = append(what.stale, s)
-		}
-	}
-	for csid, a := range l.again {
-		if a.next.After(now) {
-			next = earliestOf(next, a.next)
-		} else {
-			what.again = append(what.again, csid)
+			what = append(what, s)
 		}
 	}
 	return what, next, l.settle(ctx, done)
@@ -195,47 +170,35 @@ func (l *lane) settle(ctx context.Context, done []store.Stale) error {
 	return err
 }
 
-// push has conversations pushed that are not settled by it.
-func (l *lane) push(ctx context.Context, all []store.Stale) error {
-	if len(all) == 0 {
+// putOff has something asked for again.
+func (l *lane) putOff(ctx context.Context, waiting []store.Stale) error {
+	if len(waiting) == 0 {
 		return nil
 	}
-	err := l.Store.ToPush(ctx, all)
+	err := l.Store.Later(context.WithoutCancel(ctx), waiting)
 	l.poke(store.Registrations)
 	return err
 }
 
-// late sorts what did not come as it should: what is asked for again after a wait that grows each time, and what has not
-// come for a day.
-func late(s store.Stale, now time.Time) (later store.Stale, gone bool) {
+// waited returns for how long something has been asked for, and makes it ready to be asked for again after a wait that
+// grows each time. Of what was fetched before, the push counts from now.
+func waited(s *store.Stale, now time.Time) time.Duration {
+	waited := now.Sub(s.Since)
 	s.Wait = min(longer(s.Wait), lastTry)
-	return s, now.Sub(s.Since) > goneAfter
+	if s.Fetched {
+		s.Since = now
+	}
+	return waited
 }
 
 // longer is the wait after one, so that an export that lags is met about as late again as it lags.
 func longer(wait time.Duration) time.Duration { return max(wait*3/2, firstTry) }
 
-// askAgain has a conversation asked for once more after a wait, and then again until some moment.
-func (l *lane) askAgain(s store.Stale, at time.Time, wait, during time.Duration) {
-	l.again[s.CSID] = &again{changedAt: s.ChangedAt, next: at.Add(wait), until: at.Add(during), wait: wait}
-}
-
-// cameAgain says how new a conversation was that was asked for again.
-func (l *lane) cameAgain(csid int64, newest, at time.Time) {
-	a := l.again[csid]
-	if a == nil || !newest.Before(a.changedAt) || !at.Before(a.until) {
-		delete(l.again, csid)
-		return
-	}
-	a.wait = longer(a.wait)
-	a.next = at.Add(a.wait)
-}
-
 // tell logs what came of a request.
-func (l *lane) tell(stale, came, changed, waiting int, behind time.Duration) {
+func (l *lane) tell(stale, came, changed, late int, behind time.Duration) {
 	log := l.Log.With("part", l.part, "stale", stale, "came", came, "changed", changed)
-	if waiting > 0 {
-		log.Info("fetched; the export is not as new as the events yet", "waiting", waiting, "behind", behind.Round(time.Second))
+	if late > 0 {
+		log.Info("fetched; the export is not as new as the events yet", "late", late, "behind", behind.Round(time.Second))
 		return
 	}
 	log.Info("fetched")

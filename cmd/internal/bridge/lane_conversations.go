@@ -36,7 +36,7 @@ type conversationLane struct {
 }
 
 // todo leaves out conversations that the cache has clearly newer than the event.
-func (l *conversationLane) todo(ctx context.Context) (todo, time.Time, error) {
+func (l *conversationLane) todo(ctx context.Context) ([]store.Stale, time.Time, error) {
 	return l.sift(ctx, func(ctx context.Context, all []store.Stale) (map[staleKey]bool, error) {
 		versions, err := l.versions(ctx, all)
 		there := make(map[staleKey]bool)
@@ -66,7 +66,7 @@ func (l *conversationLane) versions(ctx context.Context, all []store.Stale) (map
 
 // ask makes one request for as many conversations as Dixa takes. Where there are more, it asks for all that have changed
 // since the oldest event instead.
-func (l *conversationLane) ask(ctx context.Context, t ticket, what todo) error {
+func (l *conversationLane) ask(ctx context.Context, t ticket, what []store.Stale) error {
 	what, err := l.withoutRefused(ctx, t, what)
 	if err != nil {
 		return err
@@ -74,10 +74,10 @@ func (l *conversationLane) ask(ctx context.Context, t ticket, what todo) error {
 	w := store.Window{Run: l.covering, Kind: l.part, By: string(dixa.Updated), Ends: t.at}
 	export := dixa.Export{Kind: dixa.Conversations}
 	// What did not come that way has not changed lately, and is asked for by its number.
-	tried := len(what.stale) > 0 && what.stale[0].Wait != 0
-	if len(what.stale)+len(what.again) > l.most && len(what.stale) > 1 && !tried && t.at.Sub(what.stale[0].Since) < overlap {
-		w.Starts = what.stale[0].Since
-		for _, s := range what.stale {
+	tried := len(what) > 0 && what[0].Wait != 0
+	if len(what) > l.most && len(what) > 1 && !tried && t.at.Sub(what[0].Since) < overlap {
+		w.Starts = what[0].Since
+		for _, s := range what {
 			if !s.ChangedAt.IsZero() && s.ChangedAt.Before(w.Starts) && t.at.Sub(s.ChangedAt) < overlap {
 				w.Starts = s.ChangedAt
 			}
@@ -85,12 +85,10 @@ func (l *conversationLane) ask(ctx context.Context, t ticket, what todo) error {
 		w.Starts = w.Starts.Add(-time.Minute)
 		export.By, export.Window = dixa.Updated, dixa.Window{From: w.Starts, To: w.Ends}
 	} else {
-		what.stale = what.stale[:min(len(what.stale), l.most)]
-		what.again = what.again[:min(len(what.again), l.most-len(what.stale))]
-		for _, s := range what.stale {
+		what = what[:min(len(what), l.most)]
+		for _, s := range what {
 			export.CSIDs = append(export.CSIDs, s.CSID)
 		}
-		export.CSIDs = append(export.CSIDs, what.again...)
 		slices.Sort(export.CSIDs)
 		export.CSIDs = slices.Compact(export.CSIDs)
 	}
@@ -108,35 +106,33 @@ func (l *conversationLane) ask(ctx context.Context, t ticket, what todo) error {
 }
 
 // withoutRefused puts off conversations that are kept apart, or asks for one of them alone where there is nothing else.
-func (l *conversationLane) withoutRefused(ctx context.Context, t ticket, what todo) (todo, error) {
+func (l *conversationLane) withoutRefused(ctx context.Context, t ticket, what []store.Stale) ([]store.Stale, error) {
 	var fine, apart []store.Stale
-	for _, s := range what.stale {
+	for _, s := range what {
 		if l.apart[s.CSID] {
 			apart = append(apart, s)
 		} else {
 			fine = append(fine, s)
 		}
 	}
-	if len(fine)+len(what.again) == 0 {
-		what.stale = apart[:1]
-		return what, nil
+	if len(fine) == 0 {
+		return apart[:1], nil
 	}
-	what.stale = fine
-	return what, l.putOff(ctx, apart, t.at)
+	return fine, l.orLetGo(ctx, apart, t.at)
 }
 
-// putOff has conversations asked for later, or lets them go.
-func (l *conversationLane) putOff(ctx context.Context, all []store.Stale, now time.Time) error {
+// orLetGo puts conversations off, or lets them go.
+func (l *conversationLane) orLetGo(ctx context.Context, all []store.Stale, now time.Time) error {
 	var waiting, gone []store.Stale
 	for _, s := range all {
-		if later, over := late(s, now); over {
+		if waited(&s, now) > goneAfter {
 			gone = append(gone, s)
 			delete(l.apart, s.CSID)
 		} else {
-			waiting = append(waiting, later)
+			waiting = append(waiting, s)
 		}
 	}
-	return errors.Join(l.Store.Later(context.WithoutCancel(ctx), waiting), l.letGo(ctx, gone))
+	return errors.Join(l.putOff(ctx, waiting), l.letGo(ctx, gone))
 }
 
 // seen passes records on and notes the newest time that each tells.
@@ -178,58 +174,46 @@ func tooLong(err error) bool {
 }
 
 // split has half as many asked for next. One that is refused alone is to blame itself.
-func (l *conversationLane) split(ctx context.Context, what todo, refusal error) error {
-	n := len(what.stale) + len(what.again)
+func (l *conversationLane) split(ctx context.Context, what []store.Stale, refusal error) error {
+	n := len(what)
 	if n > 1 {
 		l.most = n / 2
 		l.Log.Warn("Dixa refuses a list of conversations, and half as many are asked for", "conversations", n, "error", refusal)
 		return nil
 	}
 	l.most = mostListed
-	for _, csid := range what.again {
-		delete(l.again, csid)
-	}
-	for _, s := range what.stale {
+	for _, s := range what {
 		l.apart[s.CSID] = true
 		l.Log.Warn("Dixa refuses a conversation", "conversation", s.CSID, "error", refusal)
 	}
-	return l.putOff(ctx, what.stale, time.Now())
+	return l.orLetGo(ctx, what, time.Now())
 }
 
 // judge settles what came as new as the events, and has the rest asked for again.
-func (l *conversationLane) judge(ctx context.Context, t ticket, what todo, came map[int64]int64, saved store.Saved) error {
-	var done, waiting, gone, push []store.Stale
-	for _, csid := range what.again {
-		l.cameAgain(csid, time.UnixMilli(came[csid]), t.at)
-		push = append(push, store.Stale{CSID: csid, Since: t.at})
-	}
+func (l *conversationLane) judge(ctx context.Context, t ticket, what []store.Stale, came map[int64]int64, saved store.Saved) error {
+	var done, waiting, gone []store.Stale
 	var behind time.Duration
-	for _, s := range what.stale {
+	for _, s := range what {
 		newest, ok := came[s.CSID]
 		old := s.ChangedAt.Sub(time.UnixMilli(newest))
-		later, over := late(s, t.at)
+		age := waited(&s, t.at)
 		switch {
-		case !ok && over:
+		case age > insistFor && (ok || s.Fetched), ok && (s.ChangedAt.IsZero() || newest == 0 || old <= 0 || old <= nearly && s.Fetched):
+			done = append(done, s)
+		case age > goneAfter:
 			gone = append(gone, s)
-		case !ok:
-			waiting = append(waiting, later)
-		case s.ChangedAt.IsZero() || newest == 0 || old <= 0 || t.at.Sub(s.Since) > insistFor:
-			done = append(done, s)
-		case old <= nearly:
-			done = append(done, s)
-			l.askAgain(s, t.at, againAfter, againAfter)
 		default:
-			behind = max(behind, old)
-			waiting = append(waiting, later)
-			push = append(push, store.Stale{CSID: s.CSID, Since: t.at}) // it may have changed all the same
+			if ok && old <= nearly {
+				s.Wait = againAfter
+			}
+			if ok {
+				behind, s.Push, s.Fetched = max(behind, old), !s.Fetched || saved.Changed > 0, true
+			}
+			waiting = append(waiting, s)
 		}
 	}
-	if saved.Changed == 0 {
-		push = nil
-	}
-	l.tell(len(what.stale), len(came), saved.Changed, len(waiting), behind)
-	ctx = context.WithoutCancel(ctx)
-	return errors.Join(l.settle(ctx, done), l.Store.Later(ctx, waiting), l.letGo(ctx, gone), l.push(ctx, push))
+	l.tell(len(what), len(came), saved.Changed, len(waiting), behind)
+	return errors.Join(l.settle(ctx, done), l.putOff(ctx, waiting), l.letGo(ctx, gone))
 }
 
 // fetcher returns one that saves what a lane asks for.

@@ -27,7 +27,7 @@ func (l *Live) logLane(kind dixa.Kind) *lane {
 type logLane struct{ *lane }
 
 // todo leaves out messages that the cache has.
-func (l *logLane) todo(ctx context.Context) (todo, time.Time, error) {
+func (l *logLane) todo(ctx context.Context) ([]store.Stale, time.Time, error) {
 	return l.sift(ctx, func(ctx context.Context, all []store.Stale) (map[staleKey]bool, error) {
 		if l.part != string(dixa.Messages) {
 			return nil, nil
@@ -54,7 +54,7 @@ func (l *logLane) messages(ctx context.Context, all []store.Stale) (map[staleKey
 	return there, err
 }
 
-func (l *logLane) ask(ctx context.Context, t ticket, what todo) error {
+func (l *logLane) ask(ctx context.Context, t ticket, what []store.Stale) error {
 	from, err := l.from(ctx, t, what)
 	if err != nil {
 		return err
@@ -74,19 +74,14 @@ func (l *logLane) ask(ctx context.Context, t ticket, what todo) error {
 
 // from returns where to ask from: the oldest that waits or, where it is not long before that, the end of what is covered,
 // so that no gap is left between the two. What is older than a day, only a refresh asks for.
-func (l *logLane) from(ctx context.Context, t ticket, what todo) (time.Time, error) {
+func (l *logLane) from(ctx context.Context, t ticket, what []store.Stale) (time.Time, error) {
 	from := t.at
-	for _, s := range what.stale {
+	for _, s := range what {
 		since := s.ChangedAt
 		if since.IsZero() {
 			since = s.Since
 		}
 		from = earliest(from, since)
-	}
-	for _, csid := range what.again {
-		if a := l.again[csid]; !a.changedAt.IsZero() {
-			from = earliest(from, a.changedAt)
-		}
 	}
 	from = latest(from, t.at.Add(-goneAfter))
 	until, ok, err := l.Store.Synced(ctx, l.part)
@@ -103,36 +98,30 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-func (l *logLane) judge(ctx context.Context, t ticket, what todo, saved store.Saved) error {
-	there, err := l.messages(ctx, what.stale)
+func (l *logLane) judge(ctx context.Context, t ticket, what []store.Stale, saved store.Saved) error {
+	there, err := l.messages(ctx, what)
 	if err != nil {
 		return err
 	}
-	var done, waiting, gone, push []store.Stale
-	for _, csid := range what.again {
-		l.cameAgain(csid, time.Time{}, t.at)
-		push = append(push, store.Stale{CSID: csid, Since: t.at})
-	}
+	var done, waiting, gone []store.Stale
 	var behind time.Duration
-	for _, s := range what.stale {
-		later, over := late(s, t.at)
+	late := 0
+	for _, s := range what {
+		age := waited(&s, t.at)
 		switch {
-		case there[keyOf(s)]:
+		case there[keyOf(s)], s.Item == "" && age > insistFor:
 			done = append(done, s)
 		case s.Item == "": // what exactly to look for is not known
-			done = append(done, s)
-			l.askAgain(s, t.at, againAfter, insistFor)
-		case over:
+			s.Push, s.Fetched, s.Wait = !s.Fetched || saved.Changed > 0, true, max(s.Wait, againAfter)
+			waiting = append(waiting, s)
+		case age > goneAfter:
 			gone = append(gone, s)
 		default:
+			late++
 			behind = max(behind, t.at.Sub(s.ChangedAt))
-			waiting = append(waiting, later)
+			waiting = append(waiting, s)
 		}
 	}
-	if saved.Changed == 0 {
-		push = nil
-	}
-	l.tell(len(what.stale), saved.Records, saved.Changed, len(waiting), behind)
-	ctx = context.WithoutCancel(ctx)
-	return errors.Join(l.settle(ctx, done), l.Store.Later(ctx, waiting), l.letGo(ctx, gone), l.push(ctx, push))
+	l.tell(len(what), saved.Records, saved.Changed, late, behind)
+	return errors.Join(l.settle(ctx, done), l.putOff(ctx, waiting), l.letGo(ctx, gone))
 }

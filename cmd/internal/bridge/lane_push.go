@@ -45,7 +45,7 @@ type rest struct {
 	until time.Time
 }
 
-func (l *pushLane) todo(ctx context.Context) (todo, time.Time, error) {
+func (l *pushLane) todo(ctx context.Context) ([]store.Stale, time.Time, error) {
 	return l.sift(ctx, func(context.Context, []store.Stale) (map[staleKey]bool, error) { return nil, nil })
 }
 
@@ -53,7 +53,7 @@ func (l *pushLane) todo(ctx context.Context) (todo, time.Time, error) {
 // takes nothing, its conversations wait for another try; where Plecto is in trouble, everything does.
 func (l *pushLane) send(ctx context.Context) error {
 	what, _, err := l.due(ctx)
-	if err != nil || what.empty() {
+	if err != nil || len(what) == 0 {
 		return err
 	}
 	sources, err := l.Store.Sources(ctx)
@@ -66,7 +66,7 @@ func (l *pushLane) send(ctx context.Context) error {
 	began, requests := time.Now(), 0
 	for _, src := range sources {
 		var waiting []store.Stale
-		for _, s := range what.stale {
+		for _, s := range what {
 			if s.Item == strconv.FormatInt(src.ID, 10) {
 				waiting = append(waiting, s)
 			}
@@ -88,7 +88,7 @@ func (l *pushLane) send(ctx context.Context) error {
 func (l *pushLane) sendTo(ctx context.Context, src store.Source, waiting []store.Stale) (requests int, err error) {
 	now := time.Now()
 	if r := l.rests[src.ID]; r != nil && now.Before(r.until) {
-		return 0, l.putOff(ctx, waiting, r.until.Sub(now))
+		return 0, l.after(ctx, waiting, r.until.Sub(now))
 	}
 	csids := make([]int64, len(waiting))
 	for i, s := range waiting {
@@ -100,6 +100,7 @@ func (l *pushLane) sendTo(ctx context.Context, src store.Source, waiting []store
 	if ask {
 		l.asked[src.ID] = now
 	}
+	p.hinted = !ask
 	err = p.threads(ctx, csids, ask)
 	l.count(p.tally)
 	switch {
@@ -122,10 +123,11 @@ func (l *pushLane) sendTo(ctx context.Context, src store.Source, waiting []store
 	r.until = now.Add(r.wait)
 	delete(l.asked, src.ID)
 	l.Log.Error("a source is left alone for a while", "source", src.Name, "for", r.wait, "error", err)
-	return p.tally.Requests, l.putOff(ctx, waiting, r.wait)
+	return p.tally.Requests, l.after(ctx, waiting, r.wait)
 }
 
-func (l *pushLane) putOff(ctx context.Context, waiting []store.Stale, wait time.Duration) error {
+// after has conversations pushed after a wait.
+func (l *pushLane) after(ctx context.Context, waiting []store.Stale, wait time.Duration) error {
 	for i := range waiting {
 		waiting[i].Wait = wait
 	}

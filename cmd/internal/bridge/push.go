@@ -111,6 +111,7 @@ type pusher struct {
 	PushOptions
 	check    func() error // the cache, before the first request
 	telling  *introduction
+	hinted   bool // that fields stay empty
 	mapping  *mapping
 	tally    Pushed
 	total    int
@@ -266,7 +267,8 @@ func (p *pusher) send(ctx context.Context, batch []item, place int64) error {
 	if len(batch) == 0 {
 		return p.settle(ctx, place, nil)
 	}
-	if empty := p.mapping.empty(); len(empty) > 0 && p.tally.Requests == 0 {
+	if empty := p.mapping.empty(); len(empty) > 0 && !p.hinted {
+		p.hinted = true
 		p.Log.Warn("fields stay empty: messages are not in the cache; import them with --kind messages, or add a source for them",
 			"source", p.tally.Source.Name, "fields", empty)
 	}
