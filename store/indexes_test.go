@@ -20,7 +20,7 @@ func TestEachIndexAnswersItsQuestion(t *testing.T) {
 		"records_by_conversation": `SELECT * FROM records WHERE csid IN (1, 2, 3) AND kind IN ('conversations', 'messages') ORDER BY csid`,
 		"erased_waiting":          `SELECT csid FROM erased WHERE scrubbed_at IS NULL ORDER BY csid`,
 		"events_by_time":          `DELETE FROM events WHERE received_at < 5`,
-		"stale_by_next":           `SELECT csid FROM stale WHERE part = 'messages' AND next_at <= 5 ORDER BY since, csid, item LIMIT 9`,
+		"stale_by_next":           `SELECT csid FROM stale WHERE part = 'messages' AND next_at <= 5 ORDER BY wait, since, csid, item LIMIT 9`,
 		"requests_by_lane":        `SELECT at FROM requests WHERE budget = 'exports' AND live = 0 ORDER BY at DESC LIMIT 1 OFFSET 8`,
 	} {
 		var id, parent, unused int

@@ -28,10 +28,10 @@ type Stale struct {
 	Mark    int64 // rises with each event that it stands for, and with each fetch that is to be pushed
 }
 
-// Stale returns what of a part is to be tried by now, longest stale first, and when the next of the rest is: zero where there
-// is none.
+// Stale returns what of a part is to be tried by now, what was not tried yet and longest stale first, and when the next of
+// the rest is: zero where there is none.
 func (s *Store) Stale(ctx context.Context, part string, now time.Time, limit int) (due []Stale, next time.Time, err error) {
-	err = s.rows(ctx, `SELECT part, csid, item, since, changed_at, mark, wait, fetched FROM stale WHERE part = ? AND next_at <= ? ORDER BY since, csid, item LIMIT ?`,
+	err = s.rows(ctx, `SELECT part, csid, item, since, changed_at, mark, wait, fetched FROM stale WHERE part = ? AND next_at <= ? ORDER BY wait, since, csid, item LIMIT ?`,
 		[]any{part, millis(now), limit}, func(rows *sql.Rows) error {
 			var one Stale
 			var since, changed, wait int64

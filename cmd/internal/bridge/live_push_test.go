@@ -57,7 +57,7 @@ func TestALongPushBlanksNoFiguresOfWhatComesMeanwhile(t *testing.T) {
 		if n := len(l.registrations()); n >= rows {
 			l.Fatalf("the push is over already: %d rows", n)
 		}
-		time.Sleep(2 * time.Hour)
+		time.Sleep(45 * time.Minute)
 		l.equal("rows in the end", len(l.registrations()), rows+1)
 		l.equal("messages in the end", l.messagesIn(5000), "1")
 		l.equal("how often it was sent", len(l.posted["conversations 5000"]), 1)
@@ -130,7 +130,7 @@ func TestWhatPlectoDoesNotTellOrTakeIsAskedForOnceAnHour(t *testing.T) {
 					return n
 				}
 				time.Sleep(time.Minute)
-				const rounds = 30
+				rounds := fewer(30)
 				for hours := range 2 {
 					before, posts := asked(), len(l.posts())
 					warned.Reset()
