@@ -53,9 +53,9 @@ func (g *generator) world() *World {
 		g.csid += 1 + g.rng.Int64N(3)
 		newStory(g, begin).tell()
 	}
-	slices.SortFunc(g.w.messages.rows, byCreation)
-	slices.SortFunc(g.w.activities.rows, byCreation)
-	slices.SortFunc(g.w.agents.rows, byCreation)
+	g.w.messages.sort()
+	g.w.activities.sort()
+	g.w.agents.sort()
 	return g.w
 }
 

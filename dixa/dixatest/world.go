@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sort"
 	"strconv"
 	"sync"
 	"time"
@@ -220,6 +221,11 @@ func (t *table) row(id string) (r row, ok bool) {
 	}
 	r, ok = t.byID[id]
 	return r, ok
+}
+
+// sort puts the rows in order. They are wide, and code made for them alone would take thirty kilobytes of the program.
+func (t *table) sort() {
+	sort.Slice(t.rows, func(i, j int) bool { return byCreation(t.rows[i], t.rows[j]) < 0 })
 }
 
 func (t *table) put(r row) {
