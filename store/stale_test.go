@@ -193,6 +193,6 @@ func TestWhatIsPutOffIsTriedAtOnceWhereAnEventHasComeSinceItWasRead(t *testing.T
 		equal(t, "when the other is due", next, time.Now().Add(time.Minute).UTC())
 		due, _, err = s.Stale(t.Context(), "conversations", next, 10)
 		must(t, err)
-		equal(t, "due by then", []any{len(due), due[0].CSID, due[0].Wait}, []any{2, int64(7), time.Minute})
+		equal(t, "due by then, what was tried last", []any{len(due), due[1].CSID, due[1].Wait}, []any{2, int64(7), time.Minute})
 	})
 }
