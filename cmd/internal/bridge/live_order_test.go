@@ -23,7 +23,7 @@ var chapters = []struct{ event, status string }{
 func TestAnyOrderOfAConversationsEventsEndsInTheSameRow(t *testing.T) {
 	t.Parallel()
 	living(t, []string{"conversations"}, func(l *liveRig) {
-		orders := fewer(10_000)
+		orders := fewer(fewer(10_000))
 		live, stop := l.serve(LiveOptions{Every: 24 * time.Hour})
 		defer stop()
 		time.Sleep(time.Second)

@@ -95,7 +95,7 @@ func TestEventsAreTakenAndNothingIsLostWhileAServiceIsDown(t *testing.T) {
 				l.drained(time.Minute)
 				mend := broken(l)
 				began, asked, posted := time.Now(), len(l.dixa.Requests()), len(l.plecto.Requests())
-				l.office(time.Duration(fewer(60))*time.Minute, quiet(2))
+				l.office(time.Duration(fewer(fewer(60)))*time.Minute, quiet(2))
 				now, err := l.Store.Live(l.Context())
 				l.must(err)
 				if now.Stale+now.Unpushed == 0 || now.OldestStale.IsZero() && now.OldestUnpushed.IsZero() {
