@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector sees nothing of the program that these tests run.
+
 package main_test
 
 import (

@@ -1,4 +1,6 @@
-//go:build unix
+//go:build unix && !race
+
+// The race detector sees nothing of the program that these tests run.
 
 package main_test
 

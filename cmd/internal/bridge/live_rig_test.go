@@ -330,3 +330,26 @@ func (l *liveRig) work(n *lane) (stop func()) {
 		}
 	}
 }
+
+// state has Dixa show a conversation as it was at a moment.
+func (l *liveRig) state(csid int, updated time.Time, status string) {
+	l.Helper()
+	l.put("conversations", fmt.Sprintf(`{"id":%d,"created_at":%d,"updated_at":%d,"status":%q,"initial_channel":"email"}`,
+		csid, hour(csid).UnixMilli(), updated.UnixMilli(), status))
+}
+
+// gets waits until Plecto is told of a conversation in a status, and returns when that was.
+func (l *liveRig) gets(csid int, status string, most time.Duration) time.Time {
+	l.Helper()
+	for began := time.Now(); time.Since(began) < most; time.Sleep(100 * time.Millisecond) {
+		l.mu.Lock()
+		all := l.posted[fmt.Sprint("conversations ", csid)]
+		i := slices.IndexFunc(all, func(p post) bool { return p.status == status })
+		l.mu.Unlock()
+		if i >= 0 {
+			return all[i].at
+		}
+	}
+	l.Fatalf("Plecto is not told within %v that conversation %d is %s", most, csid, status)
+	return time.Time{}
+}
