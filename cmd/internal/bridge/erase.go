@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/dixa2plecto/dixa2plecto/plecto"
 	"github.com/dixa2plecto/dixa2plecto/store"
 )
 
@@ -120,29 +119,13 @@ func (p *pusher) overwrite(ctx context.Context, csids []int64) error {
 	if err := p.prepare(ctx); err != nil {
 		return err
 	}
-	var batch []item
-	for chunk := range slices.Chunk(csids, pageThreads) {
-		found, err := p.items(ctx, p.mapping, chunk, nil)
-		if err != nil {
-			return err
+	err := p.sendOf(ctx, csids, func(it item) bool {
+		if it.state == stateUnchanged {
+			p.tally.Unchanged++
 		}
-		for _, csid := range chunk {
-			for _, it := range found.ofThread[csid] {
-				if it.state == stateUnchanged {
-					p.tally.Unchanged++
-				} else {
-					batch = append(batch, it)
-				}
-			}
-		}
-		for len(batch) >= plecto.MaxBatch {
-			if err := p.send(ctx, batch[:plecto.MaxBatch], 0); err != nil {
-				return err
-			}
-			batch = batch[plecto.MaxBatch:]
-		}
-	}
-	if err := p.send(ctx, batch, 0); err != nil {
+		return it.state != stateUnchanged
+	})
+	if err != nil {
 		return err
 	}
 	if p.tally.Rejected > 0 {

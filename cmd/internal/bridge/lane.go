@@ -24,8 +24,8 @@ type lane struct {
 }
 
 type staleKey struct {
-	csid    int64
-	message string
+	csid int64
+	item string
 }
 
 func keyOf(s store.Stale) staleKey { return staleKey{s.CSID, s.Item} }

@@ -3,11 +3,9 @@ package bridge
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
-	"github.com/dixa2plecto/dixa2plecto/plecto"
 	"github.com/dixa2plecto/dixa2plecto/store"
 )
 
@@ -145,28 +143,5 @@ func (p *pusher) threads(ctx context.Context, csids []int64, ask bool) (err erro
 	if p.mapping, err = p.planned(ctx, p.tally.Source); err != nil {
 		return err
 	}
-	var batch []item
-	for chunk := range slices.Chunk(csids, pageThreads) {
-		found, err := p.items(ctx, p.mapping, chunk, nil)
-		if err != nil {
-			return err
-		}
-		for _, csid := range chunk {
-			for _, it := range found.ofThread[csid] {
-				if it.state.pending() {
-					batch = append(batch, it)
-				}
-			}
-		}
-		for len(batch) >= plecto.MaxBatch {
-			if err := p.send(ctx, batch[:plecto.MaxBatch], 0); err != nil {
-				return err
-			}
-			batch = batch[plecto.MaxBatch:]
-		}
-	}
-	if len(batch) == 0 {
-		return nil
-	}
-	return p.send(ctx, batch, 0)
+	return p.sendOf(ctx, csids, func(it item) bool { return it.state.pending() })
 }

@@ -262,6 +262,34 @@ func (p *pusher) rejected(ctx context.Context) iter.Seq2[[]item, error] {
 	}
 }
 
+// sendOf delivers what is wanted of some conversations, wherever the source stands in the change log.
+func (p *pusher) sendOf(ctx context.Context, csids []int64, wanted func(item) bool) error {
+	var batch []item
+	for chunk := range slices.Chunk(csids, pageThreads) {
+		found, err := p.items(ctx, p.mapping, chunk, nil)
+		if err != nil {
+			return err
+		}
+		for _, csid := range chunk {
+			for _, it := range found.ofThread[csid] {
+				if wanted(it) {
+					batch = append(batch, it)
+				}
+			}
+		}
+		for len(batch) >= plecto.MaxBatch {
+			if err := p.send(ctx, batch[:plecto.MaxBatch], 0); err != nil {
+				return err
+			}
+			batch = batch[plecto.MaxBatch:]
+		}
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	return p.send(ctx, batch, 0)
+}
+
 // send delivers a batch, MaxBatch at most, and marks what became of it together with the source's new place.
 func (p *pusher) send(ctx context.Context, batch []item, place int64) error {
 	if len(batch) == 0 {
