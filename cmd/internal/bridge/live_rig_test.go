@@ -43,8 +43,8 @@ type told struct {
 
 // post is a row that Plecto was sent, and when.
 type post struct {
-	at, updated time.Time
-	status      string
+	at, updated      time.Time
+	status, messages string
 }
 
 // hookHost is where the receiver is.
@@ -60,7 +60,7 @@ func living(t *testing.T, kinds []string, test func(*liveRig)) {
 			kindOf[r.link(kind).UUID] = kind
 		}
 		r.plecto.Refuse = func(row map[string]any) string {
-			one := post{at: time.Now(), status: fmt.Sprint(row["Status"])}
+			one := post{at: time.Now(), status: fmt.Sprint(row["Status"]), messages: fmt.Sprint(row["Messages in"])}
 			one.updated, _ = time.Parse(time.RFC3339, fmt.Sprint(row["Updated at"]))
 			key := fmt.Sprint(kindOf[fmt.Sprint(row["data_source"])], " ", row["external_id"])
 			l.mu.Lock()
