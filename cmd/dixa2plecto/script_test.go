@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 			for name, value := range sim.env(env.WorkDir) {
 				env.Setenv(name, value)
 			}
+			env.Setenv("GORACE", "atexit_sleep_ms=20") // under the race detector every command would end a second late
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
