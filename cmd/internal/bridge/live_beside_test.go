@@ -47,7 +47,7 @@ func TestAPushAndEventsBesideEachOtherNeverSendAnOlderRowAfterANewer(t *testing.
 					sleep(ctx, time.Now().Add(time.Duration(random.IntN(3000))*time.Millisecond))
 				}
 			})
-			l.office(time.Minute, dixatest.TrafficConfig{Seed: seed, PerHour: 360, Speed: 4})
+			l.office(time.Duration(fewer(4))*15*time.Second, dixatest.TrafficConfig{Seed: seed, PerHour: 360, Speed: 4})
 			l.drained(5 * time.Minute)
 			time.Sleep(againAfter + 5*time.Second)
 			cancel()
