@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/dixa2plecto/dixa2plecto/dixa"
@@ -111,11 +110,9 @@ func TestWhatNeverComesIsLetGoAfterADayWithOneWarning(t *testing.T) {
 					return len(all)
 				}
 				time.Sleep(23 * time.Hour)
-				synctest.Wait()
 				l.equal("stale after 23 hours", stale(), 1)
 				l.equal("warnings after 23 hours", warned.String(), "")
 				time.Sleep(10 * time.Hour)
-				synctest.Wait()
 				l.equal("stale after 33 hours", stale(), 0)
 				l.equal("warnings", strings.Count(warned.String(), "let go"), 1)
 				endpoint := map[string]string{"conversations": dixatest.ConversationExport, "messages": dixatest.MessageExport}[part]
