@@ -144,7 +144,7 @@ func saveEvent(ctx context.Context, tx *sql.Tx, e Event, now int64) (fresh bool,
 	}
 	for _, st := range e.Stale {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO stale (part, csid, item, since, newest, changed_at, mark) VALUES (?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET newest = excluded.newest, changed_at = max(changed_at, excluded.changed_at), mark = excluded.mark,
+			ON CONFLICT DO UPDATE SET since = iif(fetched, excluded.since, since), newest = excluded.newest, changed_at = max(changed_at, excluded.changed_at), mark = excluded.mark,
 				wait = 0, next_at = 0, fetched = 0`,
 			st.Part, st.CSID, st.Item, now, now, millis(st.ChangedAt), mark); err != nil {
 			return false, err

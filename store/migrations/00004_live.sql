@@ -18,7 +18,7 @@ CREATE TABLE stale (
     part       TEXT    NOT NULL, -- conversations, messages, activities: to be fetched; registrations: to be pushed
     csid       INTEGER NOT NULL,
     item       TEXT    NOT NULL, -- messages: the message that was added; registrations: sources.id; else empty
-    since      INTEGER NOT NULL, -- when the oldest event that it stands for was received
+    since      INTEGER NOT NULL, -- when the oldest event was received that nothing was fetched for yet
     newest     INTEGER NOT NULL, -- when the newest was
     changed_at INTEGER NOT NULL, -- what is fetched has to be as new as this; 0 where any will do
     mark       INTEGER NOT NULL, -- events.mark of the newest, or more where it is to be pushed
