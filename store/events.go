@@ -35,6 +35,8 @@ const (
 // An Inbox stores events, many of them with one write to the disk.
 type Inbox struct {
 	store  *Store
+	turned func(error)
+	failed bool // the last batch
 	put    chan arrival
 	closed chan struct{}
 	mu     sync.RWMutex
@@ -51,9 +53,10 @@ type outcome struct {
 	err   error
 }
 
-// Inbox begins to take events. It has to be closed before the store is.
-func (s *Store) Inbox() *Inbox {
-	in := &Inbox{store: s, put: make(chan arrival, inboxSize), closed: make(chan struct{})}
+// Inbox begins to take events. It has to be closed before the store is. Turned, which may be nil, is called with the error
+// when events cannot be stored any more, and with nil when they are again; those who put them are told after that.
+func (s *Store) Inbox(turned func(error)) *Inbox {
+	in := &Inbox{store: s, turned: turned, put: make(chan arrival, inboxSize), closed: make(chan struct{})}
 	go in.run()
 	return in
 }
@@ -126,6 +129,12 @@ func (in *Inbox) save(batch []arrival) {
 	})
 	if err != nil {
 		err = fmt.Errorf("store: saving events: %w", err)
+	}
+	if failed := err != nil; failed != in.failed {
+		in.failed = failed
+		if in.turned != nil {
+			in.turned(err)
+		}
 	}
 	for i, a := range batch {
 		a.done <- outcome{fresh[i] && err == nil, err}

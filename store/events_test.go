@@ -17,7 +17,7 @@ import (
 
 // inbox begins to take events until the end of the test.
 func inbox(t *testing.T, s *store.Store) *store.Inbox {
-	in := s.Inbox()
+	in := s.Inbox(nil)
 	t.Cleanup(in.Close)
 	return in
 }
@@ -175,7 +175,7 @@ func TestAnEventIsNotTriedWhereTooManyWait(t *testing.T) {
 func TestClosingStoresWhatWasPutAndTakesNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
-		in := s.Inbox()
+		in := s.Inbox(nil)
 		release := blocked(t, s)
 		answers, done := putAll(in, numbered(700))
 		synctest.Wait()
@@ -201,7 +201,9 @@ func TestClosingStoresWhatWasPutAndTakesNoMore(t *testing.T) {
 func TestEveryoneWhoWaitsIsToldThatNothingCouldBeStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
-		in := inbox(t, s)
+		var turns []bool
+		in := s.Inbox(func(err error) { turns = append(turns, err == nil) })
+		t.Cleanup(in.Close)
 		exec(t, s.Path(), `CREATE TRIGGER broken BEFORE INSERT ON stale WHEN new.csid > 0 BEGIN SELECT raise(ABORT, 'on purpose'); END`)
 		release := blocked(t, s)
 		answers, done := putAll(in, numbered(300))
@@ -224,6 +226,7 @@ func TestEveryoneWhoWaitsIsToldThatNothingCouldBeStored(t *testing.T) {
 		equal(t, "events", events(t, s), 300-failed)
 		exec(t, s.Path(), `DROP TRIGGER broken`)
 		receive(t, in, event("e299", 299, "conversations"))
+		equal(t, "turns", turns, []bool{false, true})
 	})
 }
 

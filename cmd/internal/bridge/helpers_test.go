@@ -91,6 +91,16 @@ func (r *rig) must(err error) {
 	}
 }
 
+// comes waits for something, an hour at most: in simulated time what never comes would be waited for without end.
+func (r *rig) comes(c <-chan struct{}) {
+	r.Helper()
+	select {
+	case <-c:
+	case <-time.After(time.Hour):
+		r.Fatal("what was waited for does not come")
+	}
+}
+
 func (r *rig) equal(what string, got, want any) {
 	r.Helper()
 	if !reflect.DeepEqual(got, want) {

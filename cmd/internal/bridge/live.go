@@ -28,7 +28,7 @@ type Live struct {
 	pulse    atomic.Int64 // Unix milliseconds of the last time that it tried to say that it is alive
 	beat     atomic.Int64 // of the last time that it could
 	renewed  atomic.Int64 // of the last refresh
-	failing  atomic.Bool  // the last event could not be stored
+	failing  atomic.Bool  // the last events could not be stored
 }
 
 // LiveOptions say how to keep sources current.
@@ -53,7 +53,7 @@ func (b *Bridge) NewLive(ctx context.Context, o LiveOptions) (*Live, error) {
 	if err := l.alive(ctx); err != nil {
 		return nil, err
 	}
-	l.inbox = b.Store.Inbox()
+	l.inbox = b.Store.Inbox(l.turned)
 	return l, nil
 }
 
@@ -89,19 +89,22 @@ func (l *Live) choose(ctx context.Context) error {
 func (l *Live) Receive(e dixa.Event) (fresh bool, err error) {
 	one := store.Event{ID: e.ID, Type: e.Type, CSID: e.CSID, At: e.At, Stale: staleFrom(e, *l.kinds.Load(), time.Now())}
 	fresh, err = l.inbox.Put(one)
-	if failed := err != nil && !errors.Is(err, store.ErrBusy); l.failing.Swap(failed) != failed {
-		if failed {
-			l.Log.Error("events cannot be stored", "error", err)
-		} else {
-			l.Log.Info("events are stored again")
-		}
-	}
 	if fresh && err == nil {
 		for _, s := range one.Stale {
 			l.poke(s.Part)
 		}
 	}
 	return fresh, err
+}
+
+// turned is told when events cannot be stored any more, and when they are again.
+func (l *Live) turned(err error) {
+	l.failing.Store(err != nil)
+	if err != nil {
+		l.Log.Error("events cannot be stored", "error", err)
+	} else {
+		l.Log.Info("events are stored again")
+	}
 }
 
 // Ready reports why events may be lost or get no further; empty while they are stored and refreshes succeed.

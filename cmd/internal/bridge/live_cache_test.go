@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"strings"
@@ -20,14 +21,26 @@ func (l *liveRig) locked(d time.Duration, each func()) {
 	c, err := db.Conn(l.Context())
 	l.must(err)
 	defer c.Close()
-	_, err = c.ExecContext(l.Context(), "BEGIN IMMEDIATE")
-	l.must(err)
+	l.must(written(c, "BEGIN IMMEDIATE"))
 	for range int(d / time.Second) {
 		each()
 		time.Sleep(time.Second)
 	}
 	_, err = c.ExecContext(l.Context(), "ROLLBACK")
 	l.must(err)
+}
+
+// written executes a statement as soon as nobody else writes.
+func written(c interface {
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+}, statement string) (err error) {
+	for range 1000 {
+		if _, err = c.ExecContext(context.Background(), statement); err == nil || !strings.Contains(err.Error(), "locked") {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return err
 }
 
 func TestTheWatchdogIsContentWhileAnotherProcessHoldsTheCache(t *testing.T) {
@@ -66,14 +79,12 @@ func TestEventsThatCannotBeStoredAreToldOnceAndMakeItNotReady(t *testing.T) {
 		defer db.Close()
 		for round := range 2 {
 			l.equal("why it is not ready at first", live.Ready(time.Now()), "")
-			_, err = db.Exec(`CREATE TRIGGER broken BEFORE INSERT ON events BEGIN SELECT raise(ABORT, 'broken'); END`)
-			l.must(err)
+			l.must(written(db, `CREATE TRIGGER broken BEFORE INSERT ON events BEGIN SELECT raise(ABORT, 'broken'); END`))
 			for n := range 50 {
 				l.equal("the answer", l.receives(to, l.asks(fmt.Sprint(round, n))).Code, 503)
 			}
 			l.equal("why it is not ready", live.Ready(time.Now()), "events cannot be stored")
-			_, err = db.Exec(`DROP TRIGGER broken`)
-			l.must(err)
+			l.must(written(db, `DROP TRIGGER broken`))
 			l.equal("the answer", l.receives(to, l.asks(fmt.Sprint(round, 0))).Code, 204)
 			l.equal("why it is not ready afterwards", live.Ready(time.Now()), "")
 		}
@@ -94,7 +105,7 @@ func TestRowsWaitWithTheirLagWhileTheCacheIsLocked(t *testing.T) {
 		l.plecto.Fault(plectotest.Fault{Endpoint: "registrations", Request: posts + 1, Hold: release})
 		began := time.Now()
 		l.tell(live, l.change(1))
-		<-l.plecto.Reached("registrations", posts+1)
+		l.comes(l.plecto.Reached("registrations", posts+1))
 		l.locked(40*time.Second, func() {
 			if release != nil {
 				close(release)

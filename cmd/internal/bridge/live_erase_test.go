@@ -64,7 +64,7 @@ func TestContentErasedWhileItIsOnItsWayDoesNotComeBack(t *testing.T) {
 				release := make(chan struct{})
 				reached := stall(l, release)
 				l.tell(live, l.happens(p)...)
-				<-reached
+				l.comes(reached)
 				other, done := l.beside()
 				defer done()
 				var all sync.WaitGroup

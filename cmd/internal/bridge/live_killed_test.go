@@ -21,7 +21,7 @@ func TestAReceiverThatIsKilledLeavesWhatItDidNotDoToTheNext(t *testing.T) {
 		"while the answer comes": func(l *liveRig) <-chan struct{} {
 			stalled := make(chan struct{}, 1)
 			l.dixa.Fault(dixatest.Fault{
-				Endpoint: dixatest.ConversationExport, Request: len(l.exports(dixatest.ConversationExport)) + 1, Do: dixatest.Stall, Bytes: 200,
+				Endpoint: dixatest.ConversationExport, Request: len(l.exports(dixatest.ConversationExport)) + 1, Do: dixatest.Stall, Bytes: 20,
 				Hit: func() { close(stalled) },
 			})
 			return stalled
@@ -64,7 +64,7 @@ func TestAReceiverThatIsKilledLeavesWhatItDidNotDoToTheNext(t *testing.T) {
 					events = append(events, e)
 				}
 				l.tell(live, events...)
-				<-reached
+				l.comes(reached)
 				kill()
 				<-ended
 				l.dixa.Heal()

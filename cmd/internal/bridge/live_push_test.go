@@ -267,7 +267,7 @@ func TestARowRefusedAloneIsNotRejectedWhereAnotherProcessDeliveredANewer(t *test
 		var all sync.WaitGroup
 		defer all.Wait()
 		all.Go(func() {
-			<-r.plecto.Reached("registrations", last)
+			r.comes(r.plecto.Reached("registrations", last))
 			time.Sleep(firstWait / 2)
 			r.cache(message(1, `,"direction":"outbound"`))
 			if _, err := other.Push(r.Context(), PushOptions{}); err != nil {

@@ -189,7 +189,7 @@ func TestErasedContentDoesNotComeBackWithARefresh(t *testing.T) {
 				if stopped {
 					_, stop = l.serve(LiveOptions{Every: 10 * time.Minute})
 				}
-				<-reached
+				l.comes(reached)
 				time.Sleep(time.Second)
 				other, done := l.beside()
 				defer done()

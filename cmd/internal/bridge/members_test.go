@@ -138,7 +138,7 @@ func TestAnAgentIsToldOfAgainOnlyWhereItIsNotKnownToBe(t *testing.T) {
 		r.plecto.Fault(plectotest.Fault{Endpoint: "members", AfterStoring: true, Stall: true})
 		ctx, stop := context.WithCancelCause(r.Context())
 		go func() {
-			<-r.plecto.Reached("members", 2)
+			r.comes(r.plecto.Reached("members", 2))
 			stop(errors.New("stopped"))
 		}()
 		if _, err := r.Push(ctx, PushOptions{}); err == nil {

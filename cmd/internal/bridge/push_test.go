@@ -137,7 +137,7 @@ func TestARecordThatChangesWhileItIsSentIsSentAgain(t *testing.T) {
 		release := make(chan struct{})
 		r.plecto.Fault(plectotest.Fault{Endpoint: "registrations", Hold: release})
 		go func() {
-			<-r.plecto.Reached("registrations", 1)
+			r.comes(r.plecto.Reached("registrations", 1))
 			r.cache(message(4, `,"duration":5`))
 			close(release)
 		}()
