@@ -106,7 +106,7 @@ func (s *simulation) note(format string, args ...any) {
 // wrong tells of what is not as it was promised, and how to see it again.
 func (s *simulation) wrong(format string, args ...any) {
 	s.Helper()
-	s.Fatalf("%s\n%s\nsee it again: go test -run TestSimulation -seed %d ./cmd/internal/bridge", fmt.Sprintf(format, args...), strings.Join(s.trace, "\n"), s.seed)
+	s.Fatalf("%s\n%s\nsee it again: go test ./cmd/internal/bridge -run TestSimulation -seed %d", fmt.Sprintf(format, args...), strings.Join(s.trace, "\n"), s.seed)
 }
 
 func (s *simulation) run() {
