@@ -135,7 +135,7 @@ func (s *simulation) run() {
 // services chooses how the services are where nobody documents it.
 func (s *simulation) services() {
 	w, d, p := s.world, &s.dixa.Behaviour, &s.plecto.Behaviour
-	perHour := one(w, 40, 100, 3600)
+	perHour := one(w, 10, 100, 3600)
 	s.documented(perHour)
 	d.ExclusiveAfter, d.ExclusiveBefore, d.OmitNulls = w.IntN(2) == 0, w.IntN(2) == 0, w.IntN(2) == 0
 	d.ExtraFields, d.Gzip = w.IntN(4) == 0, w.IntN(4) == 0
@@ -567,6 +567,13 @@ func (s *simulation) settles() {
 	s.complete("in the end", time.Now(), func(*fact) bool { return true })
 	s.recalls()
 	s.forgotten()
+	for endpoint, limit := range map[string]int{dixatest.ConversationExport: 10, dixatest.MessageExport: 3} {
+		var at []time.Time
+		for _, req := range s.exports(endpoint) {
+			at = append(at, req.Time)
+		}
+		s.within(endpoint, limit, time.Minute, at, 0)
+	}
 	if v, err := s.life.Verify(s.life.ctx, VerifyOptions{Dixa: true}); err != nil {
 		s.wrong("verify: %v, %v", err, v.Differences)
 	}
