@@ -1,30 +1,19 @@
 package bridge
 
 import (
-	"bytes"
-	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/dixa2plecto/dixa2plecto/dixa"
 	"github.com/dixa2plecto/dixa2plecto/dixa/dixatest"
-	"github.com/dixa2plecto/dixa2plecto/plecto"
 	"github.com/dixa2plecto/dixa2plecto/plecto/plectotest"
-	"github.com/dixa2plecto/dixa2plecto/store"
 )
 
 var (
@@ -84,19 +73,6 @@ type fact struct {
 	csid             int
 	created, updated time.Time
 	version          int
-}
-
-// A life is the program from its start until it is killed. From then on nothing of it reaches anybody, and the cache is
-// what was committed by then.
-type life struct {
-	*Bridge
-	file  string
-	ctx   context.Context
-	kill  context.CancelFunc
-	dead  atomic.Bool
-	fuse  atomic.Int64 // exchanges left until it is killed; none where negative
-	next  string       // the cache as it was then
-	serve func()       // stops the receiver; nil where none runs
 }
 
 func (s *simulation) note(format string, args ...any) {
@@ -172,242 +148,6 @@ func (s *simulation) arrives(row map[string]any) {
 	s.sent[key] = int(n)
 }
 
-// begin starts the program with a cache.
-func (s *simulation) begin(file string) {
-	cache := s.Store
-	if file != s.file {
-		var err error
-		cache, err = store.Open(s.Context(), file)
-		s.must(err)
-	}
-	l := &life{file: file}
-	l.ctx, l.kill = context.WithCancel(s.Context())
-	l.fuse.Store(-1)
-	client := &http.Client{Transport: &mortal{l, s, s.http.Transport}}
-	b := *s.Bridge
-	b.Store = cache
-	b.Dixa = dixa.New(dixa.Config{Token: "example-token", ExportsURL: "http://dixa.example.com/v1", APIURL: "http://dixa.example.com/v1", HTTP: client})
-	b.Plecto = plecto.New(plecto.Config{Email: "push@example.com", Password: "secret", URL: "http://plecto.example.com", HTTP: client})
-	l.Bridge = &b
-	s.life = l
-}
-
-// mortal is the network of a life. An exchange may be its last, before the service has the request or before the program
-// has the answer.
-type mortal struct {
-	*life
-	*simulation
-	http.RoundTripper
-}
-
-var errKilled = errors.New("the program is killed")
-
-func (m *mortal) RoundTrip(req *http.Request) (*http.Response, error) {
-	if m.life.dead.Load() {
-		return nil, errKilled
-	}
-	n := m.life.fuse.Add(-1)
-	if n == 0 {
-		m.dies()
-		return nil, errKilled
-	}
-	res, err := m.RoundTripper.RoundTrip(req)
-	if n == 1 && m.life.fuse.CompareAndSwap(1, 0) {
-		m.dies()
-	}
-	if m.life.dead.Load() {
-		if err == nil {
-			res.Body.Close()
-		}
-		return nil, errKilled
-	}
-	return res, err
-}
-
-// dies kills the life: the copy of its cache is what the next one finds.
-func (m *mortal) dies() {
-	if m.life.dead.Swap(true) {
-		return
-	}
-	m.receiver.Store(nil)
-	m.life.next = filepath.Join(m.T.TempDir(), "cache.db")
-	db, err := sql.Open("sqlite", "file:"+m.life.file)
-	if err == nil {
-		_, err = db.Exec(`VACUUM INTO ?`, m.life.next)
-		err = errors.Join(err, db.Close())
-	}
-	if err != nil {
-		m.T.Errorf("copying the cache: %v", err)
-	}
-	m.life.kill()
-}
-
-// end ends a life, whether it was killed or not.
-func (s *simulation) end() {
-	if s.life.serve != nil {
-		s.life.serve()
-		s.life.serve = nil
-	}
-	s.life.kill()
-	if s.life.file != s.file {
-		s.must(s.life.Store.Close())
-	}
-}
-
-// reborn starts the program again after it was killed.
-func (s *simulation) reborn() {
-	s.note("killed")
-	s.end()
-	next := s.life.next
-	time.Sleep(time.Second) // what was under way has arrived by then
-	s.begin(next)
-	s.recalls()
-}
-
-// happens changes Dixa's world, with an event or without.
-func (s *simulation) happens() {
-	for range 1 + s.IntN(4) {
-		s.happen()
-	}
-}
-
-func (s *simulation) happen() {
-	csid, name, message := 1+s.IntN(s.csids+1), one(s.world, "ConversationClosed", "ConversationOpen", "ConversationTransferred"), ""
-	now := s.clock()
-	if csid > s.csids {
-		s.csids, name = csid, "ConversationCreated"
-		s.facts[fmt.Sprint("conversations ", csid)] = &fact{csid: csid, created: now}
-	}
-	c := s.facts[fmt.Sprint("conversations ", csid)]
-	c.updated, c.version = now, c.version+1
-	if s.IntN(2) == 0 {
-		s.messages++
-		message, name = fmt.Sprint("m", s.messages), "ConversationMessageAdded"
-		s.facts["messages "+message] = &fact{csid: csid, created: now, updated: now}
-		s.put("messages", fmt.Sprintf(`{"id":%q,"csid":%d,"created_at":%d,"direction":"inbound","initial_channel":"email","text":"kanarie%04d"}`,
-			message, csid, now.UnixMilli(), csid))
-	}
-	s.put("conversations", fmt.Sprintf(`{"id":%d,"created_at":%d,"updated_at":%d,"status":"open","direction":"inbound","initial_channel":"email",`+
-		`"total_duration":%d,"requester_name":"kanarie%04d"}`, csid, c.created.UnixMilli(), now.UnixMilli(), c.version, csid))
-	_, err := s.dixa.Emit(dixatest.Event{Name: name, CSID: int64(csid), MessageID: message})
-	s.must(err)
-	s.note("%s of %d, version %d, %s", name, csid, c.version, message)
-	time.Sleep(time.Duration(1+s.IntN(1500)) * time.Millisecond)
-}
-
-func (s *simulation) waits() {
-	d := one(s.world, time.Second, 7*time.Second, time.Minute, 3*time.Minute)
-	if s.life.serve == nil {
-		d *= one[time.Duration](s.world, 1, 1, 20, 60)
-	}
-	s.note("wait %v", d)
-	time.Sleep(d)
-}
-
-// faults has the next requests of a service go wrong.
-func (s *simulation) faults() {
-	count := 1 + s.IntN(3)*s.IntN(3)
-	if s.IntN(2) == 0 {
-		f := dixatest.Fault{Endpoint: one(s.world, dixatest.ConversationExport, dixatest.MessageExport)}
-		request := len(s.exports(f.Endpoint)) + 1 + s.IntN(2)
-		switch s.IntN(5) {
-		case 0:
-			f.Do, f.Bytes = dixatest.Cut, s.Int64N(900)-1
-		case 1:
-			f.Do, f.Bytes = dixatest.Short, s.Int64N(900)
-		case 2:
-			endpoint := f.Endpoint
-			f = dixatest.Page()
-			f.Endpoint = endpoint
-		case 3:
-			f.Status = http.StatusTooManyRequests
-		case 4:
-			f.Status = one(s.world, 500, 502, 503)
-		}
-		f.Request, f.Count = request, count
-		s.note("fault at Dixa's %s from %d on, %d times: action %d, status %d, bytes %d", f.Endpoint, f.Request, count, f.Do, f.Status, f.Bytes)
-		s.dixa.Fault(f)
-		return
-	}
-	f := plectotest.Fault{Endpoint: "registrations", Count: count, AfterStoring: s.IntN(2) == 0}
-	if s.IntN(3) == 0 {
-		f.Drop = true
-	} else {
-		f.Status = one(s.world, 429, 500, 502, 503)
-	}
-	s.note("fault at Plecto, %d times: %d, stored %v, dropped %v", count, f.Status, f.AfterStoring, f.Drop)
-	s.lifts = append(s.lifts, s.plecto.Fault(f))
-}
-
-// fuses has the program be killed some exchanges from now.
-func (s *simulation) fuses() {
-	n := 1 + s.Int64N(12)
-	s.note("killed in %d exchanges", n)
-	s.life.fuse.Store(n)
-}
-
-func (s *simulation) imports() {
-	r := s.first
-	if s.IntN(3) > 0 {
-		r.To = s.clock().Add(-time.Duration(s.IntN(3)) * time.Minute)
-		r.From = r.To.Add(-time.Duration(1+s.IntN(60)) * time.Minute)
-	}
-	r.Restart = s.IntN(4) == 0
-	if !s.imported(r) {
-		s.imported(r)
-	}
-}
-
-// imported reports whether a range was imported and pushed without an error, and makes sure that it is all in Plecto then.
-func (s *simulation) imported(r Range) bool {
-	name := fmt.Sprint(r.From, r.To)
-	began, resumed := s.begun[name]
-	if !resumed || r.Restart {
-		began = time.Now()
-	}
-	s.begun[name] = began
-	_, err := s.life.Import(s.life.ctx, r)
-	s.note("import of %v to %v: %v", r.From.Format(time.TimeOnly), r.To.Format(time.TimeOnly), err)
-	s.tolerable(err)
-	if err != nil {
-		return false
-	}
-	delete(s.begun, name)
-	if !s.pushed() {
-		return false
-	}
-	s.complete("imported and pushed", began, func(f *fact) bool { return !f.created.Before(r.From) && f.created.Before(r.To) })
-	return true
-}
-
-// clock is the time as Dixa counts it.
-func (s *simulation) clock() time.Time { return time.Now().Truncate(time.Millisecond) }
-
-func (s *simulation) syncs() { s.synced() }
-
-// synced reports whether a sync succeeded.
-func (s *simulation) synced() bool {
-	began := time.Now()
-	_, _, err := s.life.Sync(s.life.ctx, PushOptions{})
-	s.note("sync: %v", err)
-	s.tolerable(err)
-	if err != nil || s.life.dead.Load() {
-		return false
-	}
-	s.complete("synced", began, func(f *fact) bool { return !f.updated.Before(s.first.To) })
-	return true
-}
-
-func (s *simulation) pushes() { s.pushed() }
-
-// pushed reports whether a push succeeded.
-func (s *simulation) pushed() bool {
-	_, err := s.life.Push(s.life.ctx, PushOptions{})
-	s.note("push: %v", err)
-	s.tolerable(err)
-	return err == nil && !s.life.dead.Load()
-}
-
 // tolerable fails where an error is none that waiting mends.
 func (s *simulation) tolerable(err error) {
 	s.Helper()
@@ -442,55 +182,6 @@ func (s *simulation) complete(after string, asked time.Time, in func(*fact) bool
 	}
 }
 
-// receives starts the receiver, or stops it.
-func (s *simulation) receives() {
-	if s.life.serve != nil {
-		s.note("the receiver is stopped")
-		s.life.serve()
-		s.life.serve = nil
-		return
-	}
-	s.note("the receiver is started")
-	l := s.life
-	live, err := l.NewLive(l.ctx, LiveOptions{Every: 15 * time.Minute})
-	s.must(err)
-	ctx, stop := context.WithCancel(l.ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- live.Run(ctx) }()
-	inner, outer := http.NewServeMux(), http.NewServeMux()
-	(&Receiver{Live: live, Secrets: s.secrets}).Register(inner)
-	outer.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
-		body, err := io.ReadAll(req.Body)
-		if err != nil {
-			panic(http.ErrAbortHandler)
-		}
-		req.Body = io.NopCloser(bytes.NewReader(body))
-		answer := httptest.NewRecorder()
-		inner.ServeHTTP(answer, req)
-		if l.dead.Load() {
-			panic(http.ErrAbortHandler) // nobody has the answer
-		}
-		if answer.Code < 300 {
-			e, _ := dixa.ParseEvent(body)
-			s.mu.Lock()
-			s.acknowledged[e.ID] = true
-			s.mu.Unlock()
-		}
-		w.WriteHeader(answer.Code)
-	})
-	s.receiver.Store(outer)
-	l.serve = func() {
-		s.receiver.Store(nil)
-		stop()
-		err := <-ended
-		if l.dead.Load() {
-			live.inbox.Close() // which says nothing to the cache
-			return
-		}
-		s.must(errors.Join(err, live.Close()))
-	}
-}
-
 // recalls makes sure that no event is missing that was acknowledged.
 func (s *simulation) recalls() {
 	s.Helper()
@@ -513,21 +204,6 @@ func (s *simulation) recalls() {
 		if !stored[id] {
 			s.wrong("the event %s was acknowledged and is not there", id)
 		}
-	}
-}
-
-// erases has a conversation erased.
-func (s *simulation) erases() {
-	if s.csids == 0 {
-		return
-	}
-	csid := 1 + s.IntN(s.csids)
-	_, err := s.life.Erase(s.life.ctx, Erasure{CSIDs: []int64{int64(csid)}})
-	s.note("erase %d: %v", csid, err)
-	s.tolerable(err)
-	if err == nil {
-		s.erased = append(s.erased, csid)
-		s.forgotten()
 	}
 }
 
